@@ -1,0 +1,11 @@
+/** The contract: everything that crosses a process boundary. Pure data and pure functions; no I/O, no clock. */
+export * from './cloudevent.ts'
+export * from './commit.ts'
+export * from './events/index.ts'
+export * from './jobspec.ts'
+export * from './limits.ts'
+export * from './names.ts'
+export * from './quantities.ts'
+export * from './queries.ts'
+export * from './reasons.ts'
+export * from './subjects.ts'
