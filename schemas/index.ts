@@ -2,6 +2,7 @@
 export * from './cloudevent.ts'
 export * from './commit.ts'
 export * from './events/index.ts'
+export * from './http/index.ts'
 export * from './jobspec.ts'
 export * from './limits.ts'
 export * from './names.ts'

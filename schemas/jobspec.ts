@@ -53,9 +53,8 @@ export const JobSpec = Type.Object(
     grace: Type.Optional(Duration),
     retries: Type.Optional(Retries),
     onDisconnect: Type.Optional(
-      Type.Union([Type.Literal('wait'), Type.Literal('replace'), Type.Literal('stop')], {
-        description:
-          'When its host is out of reach: wait (until lostAfter), replace (start elsewhere at once), stop (the host ends it at lostAfter).',
+      Type.Union([Type.Literal('wait'), Type.Literal('replace')], {
+        description: 'When its host is out of reach: wait (until lostAfter) or replace (start elsewhere at once).',
       }),
     ),
     lostAfter: Type.Optional(Duration),
@@ -111,7 +110,7 @@ export type NormalSpec = {
   timeoutMs: number | null
   graceMs: number
   retry: RetryPolicy
-  onDisconnect: 'wait' | 'replace' | 'stop'
+  onDisconnect: 'wait' | 'replace'
   lostAfterMs: number
   onLost: 'retry' | 'fail'
   env: Readonly<Record<string, string>>

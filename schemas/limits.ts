@@ -31,6 +31,8 @@ export const limits = {
   customResourcesMax: 32,
   /** Ids of finished jobs that the fold remembers, so that a late copy of a submit starts nothing twice. */
   finishedIdsKept: 100_000,
+  /** Attempts on one host: as many processes as one kernel (pid_max 32768) takes with room to spare. */
+  attemptsPerHostMax: 20_000,
   /** Malformed submissions waiting for their `rejected`; more are counted and passed over. */
   refusalsPendingMax: 10_000,
   faultsPerRejectionMax: 16,

@@ -1,0 +1,223 @@
+/**
+ * Publishes submissions. What is submitted while a commit is under way travels together in the next one: one fsync
+ * and one acknowledgement pay for all of it. When nothing is under way a submission leaves at once.
+ * Never reports a submission as taken before the broker has acknowledged its commit.
+ */
+import type { EventLog } from '#eventlog'
+import { newId } from '#runtime'
+import { encodeCommit, type JobSpec, limits, type Subjects } from '#schemas'
+import { fromBroker, orAborted } from './broker-errors.ts'
+
+export type Submission = { readonly job: string; readonly spec: JobSpec; readonly bytes: number }
+/** Where a submission stands in LOG. */
+export type Placed = { readonly sequence: number; readonly index: number; readonly duplicate: boolean }
+
+/** Commits under way at once. Two keep the wire busy while the next group gathers; more would make groups smaller. */
+const window = 2
+/** Room for the commit's header and what surrounds each spec. */
+const headerBytesMax = 2048
+const eventBytes = (submission: Submission) => submission.bytes + submission.job.length + 48
+
+type Waiting = Submission & {
+  actor: string | undefined
+  signal: AbortSignal | undefined
+  resolve: (placed: Placed) => void
+  reject: (error: unknown) => void
+}
+
+export class Publisher {
+  readonly #log: EventLog
+  readonly #subjects: Subjects
+  readonly #source: string
+  readonly #closing = new AbortController()
+  #waiting: Waiting[] = []
+  #underWay = 0
+  #scheduled = false
+
+  constructor(log: EventLog, subjects: Subjects, source: string) {
+    this.#log = log
+    this.#subjects = subjects
+    this.#source = source
+  }
+
+  /** Submits one job, together with others that are submitted in the same turn or while commits are under way. */
+  submit(submission: Submission, options: { actor?: string; signal?: AbortSignal }): Promise<Placed> {
+    const placed = new Promise<Placed>((resolve, reject) => {
+      this.#waiting.push({ ...submission, actor: options.actor, signal: options.signal, resolve, reject })
+      this.#schedule()
+    })
+    return orAborted(placed, options.signal)
+  }
+
+  /**
+   * Publishes a job's own `submitted` on its own subject, refused when the subject has one already (`BrokerError`
+   * wrong-last-sequence): for ids that somebody may have used before.
+   */
+  async submitFirst(submission: Submission, options: { actor?: string; signal?: AbortSignal }): Promise<Placed> {
+    const signal = this.#signal(options.signal)
+    const { sequence, duplicate } = await this.#log.append(
+      {
+        subject: this.#subjects.job(submission.job, 'submitted'),
+        id: `${submission.job}/submitted`,
+        bytes: this.#encode(`${submission.job}/submitted`, [submission], options.actor),
+        expectLastSubjectSequence: 0,
+      },
+      signal,
+    )
+    return { sequence, index: 0, duplicate }
+  }
+
+  /** Publishes many as batch commits, in order, `window` at a time. The batch's id makes the commits' ids. */
+  async submitBatch(
+    batch: string,
+    submissions: readonly Submission[],
+    options: { actor?: string; signal?: AbortSignal },
+  ): Promise<Placed[]> {
+    const groups = inGroups(submissions)
+    const placed: Placed[][] = new Array(groups.length)
+    const signal = this.#signal(options.signal)
+    let next = 0
+    const work = async () => {
+      for (let n = next++; n < groups.length; n = next++) {
+        placed[n] = await this.#append(batch, n, groups[n]!, options.actor, signal)
+      }
+    }
+    try {
+      await Promise.all(Array.from({ length: Math.min(window, groups.length) }, work))
+    } catch (error) {
+      throw fromBroker(error, options.signal)
+    }
+    return placed.flat()
+  }
+
+  /** Gives up what is under way: its outcome is unknown. */
+  close(): void {
+    this.#closing.abort()
+  }
+
+  #signal(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay >= window) return
+    this.#scheduled = true
+    // A turn of the event loop: everything that asks in the same turn travels together.
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    while (this.#waiting.length > 0 && this.#underWay < window) {
+      const group = this.#takeGroup()
+      if (group.length > 0) void this.#publish(group)
+    }
+  }
+
+  /** The longest run of submissions by one actor that fits into a commit; those given up meanwhile are dropped. */
+  #takeGroup(): Waiting[] {
+    const group: Waiting[] = []
+    let bytes = headerBytesMax
+    let taken = 0
+    for (const waiting of this.#waiting) {
+      if (waiting.signal?.aborted) {
+        taken++
+        continue
+      }
+      const size = eventBytes(waiting)
+      const full = group.length === limits.commitEventsMax || (group.length > 0 && bytes + size > limits.commitBytesMax)
+      if (full || (group.length > 0 && waiting.actor !== group[0]!.actor)) break
+      bytes += size
+      group.push(waiting)
+      taken++
+    }
+    this.#waiting = this.#waiting.slice(taken)
+    return group
+  }
+
+  async #publish(group: Waiting[]): Promise<void> {
+    this.#underWay++
+    const abandoned = new AbortController()
+    const stopWatching = abortWhenAllGaveUp(group, abandoned)
+    const signal = AbortSignal.any([abandoned.signal, this.#closing.signal])
+    try {
+      const [first] = group
+      if (group.length === 1) {
+        const id = `${first!.job}/submitted`
+        const ack = await this.#log.append(
+          { subject: this.#subjects.job(first!.job, 'submitted'), id, bytes: this.#encode(id, group, first!.actor) },
+          signal,
+        )
+        first!.resolve({ sequence: ack.sequence, index: 0, duplicate: ack.duplicate })
+      } else {
+        const placed = await this.#append(newId(), 0, group, first!.actor, signal)
+        for (const [index, waiting] of group.entries()) waiting.resolve(placed[index]!)
+      }
+    } catch (error) {
+      for (const waiting of group) waiting.reject(fromBroker(error, waiting.signal))
+    } finally {
+      stopWatching()
+      this.#underWay--
+      this.#flush()
+    }
+  }
+
+  async #append(
+    batch: string,
+    n: number,
+    group: readonly Submission[],
+    actor: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Placed[]> {
+    const id = `batch/${batch}/${n}`
+    const { sequence, duplicate } = await this.#log.append(
+      { subject: this.#subjects.batch(batch), id, bytes: this.#encode(id, group, actor) },
+      signal,
+    )
+    return group.map((_, index) => ({ sequence, index, duplicate }))
+  }
+
+  #encode(id: string, group: readonly Submission[], actor: string | undefined): Uint8Array {
+    return encodeCommit({
+      v: 1,
+      id,
+      source: this.#source,
+      ...(actor === undefined ? {} : { actor }),
+      time: Date.now(),
+      events: group.map(({ job, spec }) => ({ type: 'submitted', job, spec })),
+    })
+  }
+}
+
+/** Cuts a list into groups that fit into a commit each. */
+export const inGroups = <T extends Submission>(submissions: readonly T[]): T[][] => {
+  const groups: T[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const submission of submissions) {
+    const size = eventBytes(submission)
+    const last = groups.at(-1)
+    if (!last || bytes + size > limits.commitBytesMax || last.length === limits.commitEventsMax) {
+      groups.push([submission])
+      bytes = headerBytesMax + size
+    } else {
+      last.push(submission)
+      bytes += size
+    }
+  }
+  return groups
+}
+
+const abortWhenAllGaveUp = (group: readonly Waiting[], controller: AbortController): (() => void) => {
+  if (group.some((waiting) => waiting.signal === undefined)) return () => {}
+  let left = group.length
+  const onAbort = () => {
+    left--
+    if (left === 0) controller.abort()
+  }
+  for (const waiting of group) waiting.signal!.addEventListener('abort', onAbort, { once: true })
+  return () => {
+    for (const waiting of group) waiting.signal!.removeEventListener('abort', onAbort)
+  }
+}

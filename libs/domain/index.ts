@@ -1,0 +1,10 @@
+/** The pure core: no I/O, no clock, no randomness, no await. Imports the contract (#schemas) and nothing else. */
+export { evolve, type Incoming } from './cluster/evolve.ts'
+export { isEmptyPlan, type Observation, type Plan, plan, policy } from './cluster/plan.ts'
+export { restoreCluster, type Snapshot, snapshotFormat, snapshotOf } from './cluster/snapshot.ts'
+export { type Cluster, newCluster } from './cluster/state.ts'
+export { canonicalJson, hash53 } from './hash.ts'
+export type { Host } from './host/state.ts'
+export { type Attempt, type Job, liveAttempt } from './job/state.ts'
+export { addResources, fits, noResources } from './resources.ts'
+export * from './leader/index.ts'
