@@ -5,6 +5,7 @@
 import type { Commit } from './commit.ts'
 import { type Event, type EventType, eventDefinitions } from './events/index.ts'
 import type { Fault } from './jobspec.ts'
+import { positionFactor } from './limits.ts'
 import { attemptIdOf } from './names.ts'
 import type { LogSubject } from './subjects.ts'
 
@@ -30,7 +31,7 @@ export const cloudEventType = (type: EventType): string => {
   return `millrace.${aggregate}.${type}.v${version}`
 }
 
-const typePattern = /^millrace\.[a-z]+\.([a-z-]+)\.v([0-9]+)$/
+const typePattern = /^millrace\.[a-z]+\.([a-z-]+)\.v[0-9]+$/
 
 export const looksLikeCloudEvent = (value: object): value is Record<string, unknown> => 'specversion' in value
 
@@ -53,7 +54,7 @@ export const toCloudEvent = (
         : attemptIdOf(job, attempt)
   return {
     specversion: '1.0',
-    id: commit.events.length === 1 ? commit.id : `${commit.id}/${commit.events.indexOf(event)}`,
+    id: commit.events.length === 1 ? commit.id : `${commit.id}/${where.position % positionFactor}`,
     type: cloudEventType(type),
     source: commit.source,
     subject,
@@ -64,7 +65,8 @@ export const toCloudEvent = (
     ...(commit.trace === undefined ? {} : { traceparent: commit.trace }),
     ...(commit.epoch === undefined ? {} : { epoch: commit.epoch }),
     position: where.position,
-    data: where.host === undefined ? data : { host: where.host, ...data },
+    // Last, so that no event can pass for another host's: the subject is what the broker's permissions enforce.
+    data: where.host === undefined ? data : { ...data, host: where.host },
   }
 }
 
@@ -84,11 +86,9 @@ export const cloudEventToCommit = (
     if (typeof value[field] !== 'string' || value[field] === '')
       return fault(`/${field}`, 'Expected a non-empty string.')
   }
-  const match = typePattern.exec(value['type'] as string)
-  if (!match || !Object.hasOwn(eventDefinitions, match[1]!))
+  const type = typePattern.exec(value['type'] as string)?.[1] ?? ''
+  if (!Object.hasOwn(eventDefinitions, type) || value['type'] !== cloudEventType(type as EventType))
     return fault('/type', `Event type ${JSON.stringify(value['type'])} is not known here.`, 'unknown-version')
-  if (match[2] !== '1')
-    return fault('/type', `Version ${match[2]} of ${match[1]} is not known here.`, 'unknown-version')
   const data = value['data']
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return fault('/data', 'Expected an object.')
   const time = typeof value['time'] === 'string' ? Date.parse(value['time']) : Number.NaN
@@ -102,7 +102,18 @@ export const cloudEventToCommit = (
       ...text('correlationid', 'correlation'),
       ...text('traceparent', 'trace'),
       time: Number.isNaN(time) ? 0 : time,
-      events: [{ ...data, type: match[1], job: subject.job }],
+      // The subject says which job; `data` may repeat it, as in events that Millrace itself renders.
+      events: [{ job: subject.job, ...data, type }],
     },
   }
+}
+
+const foreignNames: Record<string, string> = { '/correlation': '/correlationid', '/trace': '/traceparent' }
+
+/** JSON pointer into a commit that `cloudEventToCommit` made → pointer into the CloudEvent that was sent. */
+export const foreignPointer = (pointer: string): string => {
+  if (pointer === '/events/0/type') return '/type'
+  return pointer.startsWith('/events/0')
+    ? `/data${pointer.slice('/events/0'.length)}`
+    : (foreignNames[pointer] ?? pointer)
 }

@@ -5,10 +5,11 @@
  */
 import { type Static, type TUnknown, Type } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
-import { cloudEventToCommit, looksLikeCloudEvent } from './cloudevent.ts'
+import { cloudEventToCommit, foreignPointer, looksLikeCloudEvent } from './cloudevent.ts'
 import { type Event, type EventType, eventDefinitions } from './events/index.ts'
 import { type Fault, type JobSpec, specFaults } from './jobspec.ts'
 import { limits } from './limits.ts'
+import { isNestedDeeper } from './nesting.ts'
 import { type LogSubject, writerOf } from './subjects.ts'
 import { upcast } from './upcast.ts'
 
@@ -17,11 +18,16 @@ export const CommitHeader = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 256, description: 'Deterministic; also the Nats-Msg-Id.' }),
   source: Type.String({ minLength: 1, maxLength: 128, description: 'The writer, e.g. agent/host-1.' }),
   actor: Type.Optional(Type.String({ maxLength: 256, description: 'Who asked for it.' })),
-  time: Type.Integer({ description: "Writer's clock, ms since 1970: display only. Folds use the broker's time." }),
+  time: Type.Integer({
+    minimum: -limits.dateMsMax,
+    maximum: limits.dateMsMax,
+    description: "Writer's clock, ms since 1970: display only. Folds use the broker's time.",
+  }),
   epoch: Type.Optional(
     Type.Integer({
-      minimum: 1,
-      description: "The leader's epoch; decisions and orders of another epoch have no effect.",
+      minimum: 0,
+      description:
+        "The leader's epoch (0: decided without a leader); decisions and orders of another epoch have no effect.",
     }),
   ),
   plan: Type.Optional(
@@ -84,15 +90,29 @@ const firstFaults = (check: TypeCheck<TUnknown>, value: unknown): Fault[] => {
   return faults
 }
 
-/** The bytes of a commit. Throws RangeError when it is over a limit; the caller splits before that. */
+/**
+ * The bytes of a commit. Throws RangeError when it is over a limit; the caller splits before that. Throws TypeError,
+ * naming the place, when it does not fit its schema: every reader would take it for malformed and pass over it.
+ */
 export const encodeCommit = (commit: Commit): Uint8Array => {
   if (commit.events.length === 0 || commit.events.length > limits.commitEventsMax) {
     throw new RangeError(`A commit holds 1 to ${limits.commitEventsMax} events, not ${commit.events.length}.`)
+  }
+  assertForm(headerCheck as unknown as TypeCheck<TUnknown>, commit, '')
+  for (let index = 0; index < commit.events.length; index++) {
+    const event = commit.events[index]!
+    assertForm(eventChecks.get(event.type), event, `/events/${index}`)
   }
   const bytes = encoder.encode(JSON.stringify(commit))
   if (bytes.length > limits.commitBytesMax)
     throw new RangeError(`A commit of ${bytes.length} bytes is over the limit of ${limits.commitBytesMax}.`)
   return bytes
+}
+
+const assertForm = (check: TypeCheck<TUnknown> | undefined, value: unknown, at: string): void => {
+  if (check?.Check(value)) return
+  const [fault] = check ? firstFaults(check, value) : [{ pointer: '/type', message: 'This type is not known.' }]
+  throw new TypeError(`The commit does not fit its schema at ${at}${fault?.pointer}: ${fault?.message}.`)
 }
 
 const malformed = (
@@ -112,6 +132,19 @@ const malformed = (
  * A foreign client may have published one CloudEvent as it is; it becomes a commit of one event.
  */
 export const decodeMessage = (subject: LogSubject, bytes: Uint8Array): Decoded => {
+  const decoded = decode(subject, bytes)
+  if (decoded.kind === 'malformed') decoded.faults = bounded(decoded.faults)
+  return decoded
+}
+
+/** Faults quote what a stranger sent: whatever that was, the `rejected` that carries them must fit into a commit. */
+const bounded = (faults: Fault[]): Fault[] =>
+  faults.slice(0, limits.faultsPerRejectionMax).map(({ pointer, message }) => ({
+    pointer: pointer.slice(0, limits.faultTextMax),
+    message: message.slice(0, limits.faultTextMax),
+  }))
+
+const decode = (subject: LogSubject, bytes: Uint8Array): Decoded => {
   const job = subject.kind === 'job' ? subject.job : null
   if (bytes.length > limits.commitBytesMax)
     return malformed(
@@ -120,6 +153,8 @@ export const decodeMessage = (subject: LogSubject, bytes: Uint8Array): Decoded =
       '',
       'too-large',
     )
+  if (isNestedDeeper(bytes, limits.nestingMax))
+    return malformed(job, `The message is nested more than ${limits.nestingMax} levels deep.`, '', 'too-large')
   let value: unknown
   try {
     value = JSON.parse(decoder.decode(bytes))
@@ -131,12 +166,15 @@ export const decodeMessage = (subject: LogSubject, bytes: Uint8Array): Decoded =
   if (looksLikeCloudEvent(value)) {
     const converted = cloudEventToCommit(subject, value)
     if ('faults' in converted) return { kind: 'malformed', reason: converted.reason, job, faults: converted.faults }
-    value = converted.commit
+    const checked = checkCommit(subject, converted.commit, bytes.length)
+    return checked.kind === 'commit'
+      ? checked
+      : { ...checked, faults: checked.faults.map((f) => ({ ...f, pointer: foreignPointer(f.pointer) })) }
   }
-  return checkCommit(subject, value as Record<string, unknown>)
+  return checkCommit(subject, value as Record<string, unknown>, bytes.length)
 }
 
-const checkCommit = (subject: LogSubject, value: Record<string, unknown>): Decoded => {
+const checkCommit = (subject: LogSubject, value: Record<string, unknown>, sizeBytes: number): Decoded => {
   const job = subject.kind === 'job' ? subject.job : null
   const raw = upcast(value)
   if (raw['v'] !== 1)
@@ -169,9 +207,10 @@ const checkCommit = (subject: LogSubject, value: Record<string, unknown>): Decod
     }
     if (eventDefinitions[type as EventType].writer !== writer)
       return malformed(job, `An event of type ${type} does not belong on this subject.`, `${at}/type`)
-    if (subject.kind === 'job' && (event.job !== subject.job || type !== subject.event)) {
-      return malformed(job, `The event (${type} of ${String(event.job)}) does not fit its subject.`, `${at}/job`)
-    }
+    if (subject.kind === 'job' && type !== subject.event)
+      return malformed(job, `An event of type ${type} does not fit its subject (${subject.event}).`, `${at}/type`)
+    if (subject.kind === 'job' && event.job !== subject.job)
+      return malformed(job, `The event's job is not that of its subject (${subject.job}).`, `${at}/job`)
     if (subject.kind === 'batch' && type !== 'submitted')
       return malformed(job, 'A batch holds submitted events only.', `${at}/type`)
     if (!eventChecks.get(type)!.Check(event)) {
@@ -183,6 +222,17 @@ const checkCommit = (subject: LogSubject, value: Record<string, unknown>): Decod
       }
     }
     if (type === 'submitted') {
+      // The spec travels again inside `assigned`: one that only just fitted here would fit into no order.
+      if (sizeBytes > limits.specBytesMax) {
+        const specBytes = encoder.encode(JSON.stringify((event as { spec?: unknown }).spec)).length
+        if (specBytes > limits.specBytesMax)
+          return malformed(
+            job,
+            `The spec has ${specBytes} bytes; the limit is ${limits.specBytesMax}.`,
+            `${at}/spec`,
+            'too-large',
+          )
+      }
       const faults = specFaults((event as unknown as { spec: JobSpec }).spec)
       if (faults.length > 0)
         return {

@@ -4,7 +4,7 @@
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { limits, timing } from './limits.ts'
-import { HostId, QueueName, resourceNamePattern, variableNamePattern } from './names.ts'
+import { HostId, labelNamePattern, QueueName, resourceNamePattern, variableNamePattern } from './names.ts'
 import { Duration, durationMs, Size, sizeBytes } from './quantities.ts'
 
 const closed = { additionalProperties: false } as const
@@ -44,6 +44,7 @@ export const JobSpec = Type.Object(
     memory: Type.Optional(Size),
     resources: Type.Optional(
       Type.Record(Type.String({ pattern: resourceNamePattern }), Type.Integer({ minimum: 0, maximum: 1_000_000_000 }), {
+        ...closed,
         maxProperties: limits.customResourcesMax,
         description: 'Custom countable resources, e.g. {"license.magma": 1}.',
       }),
@@ -64,19 +65,17 @@ export const JobSpec = Type.Object(
       }),
     ),
     labels: Type.Optional(
-      Type.Record(
-        Type.String({ minLength: 1, maxLength: limits.labelBytesMax }),
-        Type.String({ maxLength: limits.labelBytesMax }),
-        {
-          maxProperties: limits.labelsMax,
-        },
-      ),
+      Type.Record(Type.String({ pattern: labelNamePattern }), Type.String({ maxLength: limits.labelBytesMax }), {
+        ...closed,
+        maxProperties: limits.labelsMax,
+      }),
     ),
     env: Type.Optional(
       Type.Record(
         Type.String({ pattern: variableNamePattern }),
         Type.String({ maxLength: limits.environmentValueBytesMax }),
         {
+          ...closed,
           maxProperties: limits.environmentVariablesMax,
         },
       ),
@@ -180,6 +179,13 @@ export const specFaults = (spec: JobSpec): Fault[] => {
     const value = spec[field]
     if (value !== undefined && durationMs(value) === null)
       faults.push({ pointer: `/${field}`, message: 'The duration is longer than 366 days.' })
+  }
+  if (typeof spec.retries === 'object') {
+    for (const field of ['initial', 'longest'] as const) {
+      const value = spec.retries[field]
+      if (value !== undefined && durationMs(value) === null)
+        faults.push({ pointer: `/retries/${field}`, message: 'The duration is longer than 366 days.' })
+    }
   }
   const graceMs = spec.grace === undefined ? null : durationMs(spec.grace)
   if (graceMs !== null && graceMs > limits.graceMsMax)

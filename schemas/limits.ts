@@ -7,6 +7,8 @@ export const limits = {
   commitBytesMax: 256 * 1024,
   /** A position is `sequence × 4096 + index`, so a commit can't hold more events than that. */
   commitEventsMax: 4096,
+  /** Levels of brackets in a LOG message: JSON.parse takes any depth, but whoever prints the value again (JSON.stringify) overflows the stack. */
+  nestingMax: 64,
   /** One spec after JSON encoding: half a commit, so that one spec always fits in one with its envelope. */
   specBytesMax: 128 * 1024,
   /** Linux refuses a single argument above 128 KiB (MAX_ARG_STRLEN); we stay below it. */
@@ -26,6 +28,8 @@ export const limits = {
   refusalsMax: 20,
   /** 366 days: a longer time limit is a typing error. */
   durationMsMax: 366 * 24 * 3600 * 1000,
+  /** Times beyond this can't be printed as a date (ECMAScript: 100,000,000 days to both sides of 1970). */
+  dateMsMax: 8_640_000_000_000_000,
   graceMsMax: 5 * 60 * 1000,
   graceMsDefault: 10_000,
   customResourcesMax: 32,
@@ -36,6 +40,8 @@ export const limits = {
   /** Malformed submissions waiting for their `rejected`; more are counted and passed over. */
   refusalsPendingMax: 10_000,
   faultsPerRejectionMax: 16,
+  /** Characters of a fault's pointer and of its message: they quote what a stranger sent, and `rejected` must fit into a commit. */
+  faultTextMax: 512,
   reasonTextBytesMax: 1024,
   /** The last bytes of stdout and of stderr that travel inside `exited`. */
   tailBytesMax: 4096,

@@ -7,7 +7,10 @@ import { Type } from '@sinclair/typebox'
 export const jobIdPattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
 export const hostIdPattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
 export const queueNamePattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
-export const resourceNamePattern = '^[a-z][a-z0-9_.-]{0,63}$'
+/** `constructor` is excluded, being the one name of this form that every plain object inherits: sums over it would be wrong. */
+export const resourceNamePattern = '^(?!constructor$)[a-z][a-z0-9_.-]{0,63}$'
+/** Any text without control characters and `=`, which ends the name in `key=value`. */
+export const labelNamePattern = '^[^=\\u0000-\\u001f\\u007f]{1,256}$'
 export const variableNamePattern = '^[A-Za-z_][A-Za-z0-9_]{0,255}$'
 
 export const JobId = Type.String({ pattern: jobIdPattern, description: 'Id of a job: one subject token.' })
@@ -28,6 +31,6 @@ export const attemptIdOf = (job: string, attempt: number): string => `${job}.${a
 export const parseAttemptId = (text: string): { job: string; attempt: number } | null => {
   const dot = text.lastIndexOf('.')
   const job = text.slice(0, dot)
-  const attempt = Number(text.slice(dot + 1))
-  return dot > 0 && isJobId(job) && Number.isInteger(attempt) && attempt >= 1 ? { job, attempt } : null
+  const number = text.slice(dot + 1)
+  return dot > 0 && isJobId(job) && /^[1-9][0-9]{0,14}$/.test(number) ? { job, attempt: Number(number) } : null
 }

@@ -110,7 +110,10 @@ export const queryRequests = {
     cursor: Type.Optional(Type.String({ description: 'From the answer before: newest first.' })),
     ...atLeast,
   }),
-  hosts: Type.Object({ ...atLeast }),
+  hosts: Type.Object({
+    cursor: Type.Optional(Type.String({ maxLength: 64, description: 'From the answer before: by id.' })),
+    ...atLeast,
+  }),
   events: Type.Object({
     job: Type.Optional(Type.String()),
     host: Type.Optional(Type.String()),
@@ -142,7 +145,8 @@ export type JobSummary = Pick<
 export type QueryAnswers = {
   job: JobView
   jobs: { jobs: JobSummary[]; cursor: string | null; seq: number }
-  hosts: { hosts: HostView[]; seq: number }
+  /** `cursor` when the hosts did not fit in one answer. */
+  hosts: { hosts: HostView[]; cursor?: string | null; seq: number }
   /** CloudEvents in order; `next` is the position to go on from. */
   events: { events: import('./cloudevent.ts').CloudEvent[]; next: number; seq: number }
   status: { seq: number; jobs: number; events: number; logCreatedMs: number; counts: Record<string, number> }

@@ -43,4 +43,4 @@ export type Reason = { code: string; text?: string }
 
 /** The sentence of a reason: its own text, else the catalogue's, else its code. */
 export const reasonText = (reason: Reason): string =>
-  reason.text ?? (reasons as Record<string, string>)[reason.code] ?? reason.code
+  reason.text ?? (Object.hasOwn(reasons, reason.code) ? reasons[reason.code as ReasonCode] : reason.code)

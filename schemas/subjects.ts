@@ -70,7 +70,7 @@ export const subjectsOf = (namespace = 'mr') => {
     /** Takes a LOG subject apart; null when it is none of ours or a name in it is malformed. */
     parse: (subject: string): LogSubject | null => {
       const [prefix, kind, a, b, extra] = subject.split('.')
-      if (prefix !== namespace || extra !== undefined || a === undefined) return null
+      if (prefix !== namespace || extra !== undefined || !a || b === '') return null
       if (kind === 'job' && b !== undefined && isJobId(a)) return { kind, job: a, event: b }
       if (kind === 'batch' && b === 'submitted') return { kind, batch: a }
       if (kind === 'host' && isHostId(a) && (b === 'orders' || b === 'facts')) return { kind: b, host: a }

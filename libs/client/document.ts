@@ -24,7 +24,10 @@ export const checkDocument = (document: unknown, at = ''): CheckedDocument => {
     throw refused([{ pointer: '', message: 'Expected an object.' }], at)
   const { id, ...given } = document as JobDocument
   if (id !== undefined && !(typeof id === 'string' && isJobId(id)))
-    throw refused([{ pointer: '/id', message: 'Expected 1 to 64 letters, digits, - or _, the first a letter or digit.' }], at)
+    throw refused(
+      [{ pointer: '/id', message: 'Expected 1 to 64 letters, digits, - or _, the first a letter or digit.' }],
+      at,
+    )
   // What is stored is JSON: undefined members and prototypes must not make a difference later.
   const text = JSON.stringify(given)
   const bytes = Buffer.byteLength(text)

@@ -13,7 +13,8 @@ export const clientErrorHints = {
   'id-taken': 'Use another id or idempotency key, or submit the very same spec.',
   'wrong-state': 'Look at the job with `millrace show`.',
   'no-server': 'Start one with `millrace up`, or name it with --server or MILLRACE_URL.',
-  'broker-unreachable': 'Check nats-server; what was sent may or may not have been stored: submit again with the same id or key.',
+  'broker-unreachable':
+    'Check nats-server; what was sent may or may not have been stored: submit again with the same id or key.',
   'archive-unreachable': 'Check that the archive runs; nothing is lost meanwhile.',
   'not-yet': 'The archive is behind; ask again in a moment.',
   'timed-out': 'Wait longer, or look at the job with `millrace show`.',
@@ -21,7 +22,7 @@ export const clientErrorHints = {
   denied: 'These credentials may not do that.',
   'no-space': 'The log is full: make room, or raise its limit.',
   closed: 'The client was closed.',
-  'internal': 'This is a fault of Millrace; its log says more.',
+  internal: 'This is a fault of Millrace; its log says more.',
 } as const
 
 export type ClientErrorCode = keyof typeof clientErrorHints
@@ -52,7 +53,7 @@ export class JobFailedError extends Error {
   readonly state: 'failed' | 'cancelled' | 'rejected'
   readonly done: DoneNotice
   /** exit, signal, timeout, cancelled, lost, spawn; null when no attempt ever ran. */
-  readonly cause: string | null
+  override readonly cause: string | null
   readonly exitCode: number | null
   readonly signal: string | null
   /** The last bytes of standard error, as text; '' when there are none (or the archive could not be asked). */
@@ -83,6 +84,7 @@ export const throwIfAborted = (signal: AbortSignal | undefined): void => {
 export const abortReason = (signal: AbortSignal): Error => {
   const { reason } = signal
   if (reason instanceof ClientError) return reason
-  if (reason instanceof Error && reason.name === 'TimeoutError') return new ClientError('timed-out', 'The time given is over.')
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new ClientError('timed-out', 'The time given is over.')
   return reason instanceof Error ? reason : new ClientError('timed-out', 'The call was given up.')
 }

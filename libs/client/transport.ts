@@ -49,6 +49,8 @@ export type EventsOptions = {
 }
 
 export interface Transport {
+  /** Waits that may be under way at once in `waitAll`: over HTTP each one holds a connection. */
+  readonly waitsAtOnceMax: number
   /** Resolves once the submission is in the log; the job's end can be awaited from then on without a gap. */
   submit(document: CheckedDocument, options: SubmitOptions, onDone?: OnDone): Promise<Receipt>
   submitMany(documents: readonly CheckedDocument[], options: SubmitOptions, onDone?: OnDone): Promise<Receipt[]>

@@ -29,6 +29,8 @@ export interface LaunchOptions {
   takeOver?: boolean
   /** Allows an older line of nats-server than the one that last wrote the store, which may not understand it. */
   allowOlderServer?: boolean
+  /** Start it in a session of its own, so that a terminal's Ctrl-C does not reach it. */
+  ownSession?: boolean
 }
 
 /** How a server ended. */

@@ -36,6 +36,8 @@ export async function startServer(dataDir: string, options: LaunchOptions, port:
     // execa's types know descriptors up to 9 only; node passes any.
     stdout: stderr.fd as 3,
     stderr: stderr.fd as 3,
+    // A terminal's Ctrl-C reaches a whole process group: a server in its own is stopped last, by whoever launched it.
+    detached: options.ownSession ?? false,
     buffer: false,
     reject: false,
     cleanup: true,

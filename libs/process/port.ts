@@ -61,6 +61,8 @@ export type SupervisorHello = {
   version: string
   bootId: string
   containment: string
+  /** cgroup v2 folder that holds one leaf an attempt, named by its id; null when there is none. For sampling only. */
+  cgroupRoot: string | null
   attempts: SupervisorAttempt[]
 }
 
@@ -72,7 +74,11 @@ export interface Supervisor {
   /** The report of this attempt is safe in LOG: the supervisor may drop it from its journal and remove its folder's bookkeeping. */
   forget(attemptIds: readonly string[]): void
   setCapacity(capacity: Resources): void
-  /** Ends the supervisor; `killAll` ends its attempts first, else it goes only when nothing runs. */
+  /**
+   * Ends the supervisor. `killAll` ends its attempts first (cause lost, error host-leaving; grace at most 5 s): their
+   * reports come as usual, and it goes once they are forgotten or a few seconds later. Without, it goes when nothing
+   * runs or waits any more. Resolves when it has gone, or has said that it stays for now.
+   */
   shutdown(killAll: boolean): Promise<void>
   /** Drops the connection; the supervisor and its attempts go on. */
   close(): void

@@ -35,10 +35,17 @@ export const runService = async (service: Service, log: Logger): Promise<never> 
     await service.start()
     process.stdout.write(`${JSON.stringify({ ready: service.name, pid: process.pid, ...service.readiness?.() })}\n`)
   } catch (error) {
-    log.fatal(
-      { err: error, ...(error instanceof UserError ? { code: error.code, hint: error.hint } : {}) },
-      'start failed',
+    const told = {
+      code: codeOf(error),
+      message: (error as Error).message,
+      hint: error instanceof UserError ? error.hint : '',
+    }
+    log.fatal({ err: error, ...told }, 'start failed')
+    process.stderr.write(
+      `millrace: ${told.message}${told.message.endsWith('.') ? '' : '.'}${told.hint ? ` ${told.hint}` : ''}\n`,
     )
+    // Whoever started this process (`up`) hears why in the same words.
+    if (process.connected) process.send?.({ failed: told })
     await service.stop().catch(() => {})
     process.exit(error instanceof UserError ? error.exitCode : 1)
   }
@@ -48,3 +55,5 @@ export const runService = async (service: Service, log: Logger): Promise<never> 
   })
   return new Promise<never>(() => {})
 }
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? 'start-failed')

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import { isDamage, StoreError } from './errors.ts'
+import { isDamage, isStorageTrouble, StoreError } from './errors.ts'
 import { lockFile } from './lock.ts'
 import { type Migration, migrate } from './migrations/migrate.ts'
 
@@ -47,7 +47,7 @@ export const openDatabase = (path: string, kind: DatabaseKind): OpenDatabase => 
   } catch (error) {
     db?.close()
     lock.release()
-    throw isDamage(error) ? notADatabase(path, error) : error
+    throw explained(path, error)
   }
   const opened = db
   return {
@@ -85,13 +85,24 @@ const open = (path: string): Database.Database => {
   }
 }
 
-const notADatabase = (path: string, cause: unknown): StoreError =>
-  new StoreError(
-    'not-a-database',
-    `${path} is damaged, or is no SQLite database.`,
-    'Move it aside. The archive builds a new one from the log.',
-    { cause },
-  )
+/** What a person can act on, where it is clear what happened. */
+const explained = (path: string, error: unknown): unknown => {
+  if (isDamage(error))
+    return new StoreError(
+      'not-a-database',
+      `${path} is damaged, or is no SQLite database.`,
+      'Move it aside. An archive is built again from the log.',
+      { cause: error },
+    )
+  if (isStorageTrouble(error))
+    return new StoreError(
+      'data-folder',
+      `${path} can't be written: ${(error as Error).message}.`,
+      'Free space on its disk, or give another folder with --data.',
+      { cause: error },
+    )
+  return error
+}
 
 /** Reads only: a file that isn't ours stays as it is. */
 const checkKind = (db: Database.Database, path: string, kind: DatabaseKind): void => {

@@ -19,7 +19,6 @@ export type StoreErrorCode =
   | 'foreign-database'
   | 'newer-database'
   | 'other-namespace'
-  | 'damaged-database'
 
 const codeOf = (error: unknown): string => {
   const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined

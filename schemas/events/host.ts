@@ -4,8 +4,11 @@
  */
 import { type Static, Type } from '@sinclair/typebox'
 import { limits } from '../limits.ts'
-import { AttemptNumber, JobId } from '../names.ts'
+import { AttemptNumber, JobId, labelNamePattern } from '../names.ts'
 import { Cause, ErrorDetail, ofAttempt, Reason, Resources, Usage } from './parts.ts'
+
+/** Of records only: a record's pattern alone leaves values under other names unchecked. Events stay open. */
+const closed = { additionalProperties: false } as const
 
 // ---- orders: written by the scheduler's leader ----
 
@@ -60,8 +63,11 @@ export const Joined = Type.Object(
     }),
     incarnation: Type.String({ maxLength: 64, description: "Id of this life of the agent's process." }),
     capacity: Resources,
-    labels: Type.Record(Type.String(), Type.String()),
-    tools: Type.Record(Type.String(), Type.String(), { description: 'Tool name → version.' }),
+    labels: Type.Record(Type.String({ pattern: labelNamePattern }), Type.String(), closed),
+    tools: Type.Record(Type.String({ pattern: labelNamePattern }), Type.String(), {
+      ...closed,
+      description: 'Tool name → version.',
+    }),
     containment: Type.String({
       maxLength: 64,
       description: 'How a whole process tree is held: cgroup-v2, pid-namespace, process-group.',

@@ -1,7 +1,7 @@
 /** Pieces that several events share. Open objects: readers are tolerant (a newer writer may add fields). */
 import { Type } from '@sinclair/typebox'
 import { limits } from '../limits.ts'
-import { AttemptNumber, HostId, JobId } from '../names.ts'
+import { AttemptNumber, HostId, JobId, resourceNamePattern } from '../names.ts'
 
 export const Reason = Type.Object(
   {
@@ -34,7 +34,9 @@ export const Resources = Type.Object(
   {
     cpuMilli: Type.Integer({ minimum: 0 }),
     memoryBytes: Type.Integer({ minimum: 0 }),
-    custom: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
+    custom: Type.Record(Type.String({ pattern: resourceNamePattern }), Type.Integer({ minimum: 0 }), {
+      additionalProperties: false,
+    }),
   },
   { description: 'Thousandths of a CPU, bytes, custom counts.' },
 )

@@ -47,7 +47,7 @@ export const EventsQuery = Type.Object(
     job: Type.Optional(Type.String()),
     host: Type.Optional(Type.String()),
     from: Type.Optional(Type.Integer({ minimum: 0, description: 'First position wanted (sequence × 4096 + index).' })),
-    fromTime: Type.Optional(Type.String({ format: 'date-time', description: 'First broker time wanted.' })),
+    fromTime: Type.Optional(Type.String({ description: 'First broker time wanted, RFC 3339.' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listPageMax })),
     seq: Type.Optional(Type.Integer({ minimum: 0, description: 'Answer with at least this LOG sequence.' })),
   },

@@ -22,11 +22,13 @@ export type PassOf = { epoch: number; pass: number; source: string; wallMs: numb
 
 /** Room for the commit's header: id, source, epoch, plan and the brackets around the events. */
 const headerBytesMax = 2_048
+/** Up to this many events, an ordinary one being far smaller, it is cheaper to try than to measure first. */
+const measuredFrom = 256
 
 /** Splits events in order, so that each part stays below the limits of one commit. Empty for no events. */
-export const splitEvents = <E extends Event>(events: readonly E[]): E[][] => {
-  const parts: E[][] = []
-  let part: E[] = []
+export const splitEvents = (events: readonly Event[]): Event[][] => {
+  const parts: Event[][] = []
+  let part: Event[] = []
   let bytes = headerBytesMax
   for (const event of events) {
     const size = Buffer.byteLength(JSON.stringify(event)) + 1
@@ -46,7 +48,7 @@ export const splitEvents = <E extends Event>(events: readonly E[]): E[][] => {
 export const commitsOf = (plan: Plan, of: PassOf): PlannedCommits => {
   let n = 0
   const commitOf = (subject: string, events: readonly Event[]): OutgoingCommit => {
-    const id = `plan/${of.epoch}/${of.pass}/${n++}`
+    const id = `plan/${of.epoch}/${of.pass}/${n}`
     const commit: Commit = {
       v: 1,
       id,
@@ -56,13 +58,24 @@ export const commitsOf = (plan: Plan, of: PassOf): PlannedCommits => {
       plan: { input: plan.input, now: plan.nowMs, policy, pass: of.pass },
       events,
     }
-    return { subject, id, commit, bytes: encodeCommit(commit), done: [] }
+    const bytes = encodeCommit(commit)
+    n++
+    return { subject, id, commit, bytes, done: [] }
   }
-  const decisions = splitEvents(plan.decisions).map((events) => commitOf(of.subjects.decisions, events))
+  const commitsOn = (subject: string, events: readonly Event[]): OutgoingCommit[] => {
+    if (events.length === 0) return []
+    if (events.length <= measuredFrom) {
+      try {
+        return [commitOf(subject, events)]
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+      }
+    }
+    return splitEvents(events).map((part) => commitOf(subject, part))
+  }
+  const decisions = commitsOn(of.subjects.decisions, plan.decisions)
   const hosts = [...plan.orders].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  const orders = hosts.flatMap(([host, events]) =>
-    splitEvents(events).map((part) => commitOf(of.subjects.orders(host), part)),
-  )
+  const orders = hosts.flatMap(([host, events]) => commitsOn(of.subjects.orders(host), events))
   giveNotices(plan, decisions)
   return { decisions, orders }
 }

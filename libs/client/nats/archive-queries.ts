@@ -7,8 +7,6 @@ import { orAborted } from './broker-errors.ts'
 
 /** The archive itself waits up to 5 s for a sequence; an answer can't take longer than this. */
 const answerLimitMs = 8_000
-/** How long nobody may answer before we say so: an archive restarts within it. */
-const patienceMs = 3_000
 const pauseMs = 150
 
 const encoder = new TextEncoder()
@@ -17,16 +15,18 @@ const decoder = new TextDecoder()
 export class ArchiveQueries {
   readonly #broker: Broker
   readonly #subjects: Subjects
-  constructor(broker: Broker, subjects: Subjects) {
+  readonly #patienceMs: number
+  constructor(broker: Broker, subjects: Subjects, patienceMs: number) {
     this.#broker = broker
     this.#subjects = subjects
+    this.#patienceMs = patienceMs
   }
 
   async query<N extends QueryName>(
     name: N,
     request: QueryRequest<N>,
     signal?: AbortSignal,
-    waitMs = patienceMs,
+    waitMs = this.#patienceMs,
   ): Promise<QueryAnswers[N]> {
     const bytes = encoder.encode(JSON.stringify(request))
     const giveUpAt = performance.now() + waitMs

@@ -12,7 +12,6 @@ import { orAborted } from './broker-errors.ts'
 
 /** From here on one subscription to all notices is cheaper than one for each job. */
 const singleSubscriptionsMax = 64
-const checkIntervalMs = 5_000
 /** Jobs asked about in one round: a client that waits for 100,000 jobs must not flood the archive. */
 const checksPerRoundMax = 256
 const checksAtOnceMax = 8
@@ -33,13 +32,15 @@ export class DoneHub {
   readonly #broker: Broker
   readonly #subjects: Subjects
   readonly #archive: ArchiveQueries
+  readonly #checkMs: number
   readonly #watches = new Map<string, Watch>()
   #everything: { stop(): void } | null = null
   #timer: NodeJS.Timeout | null = null
   #checking = false
   #closed = false
 
-  constructor(broker: Broker, subjects: Subjects, archive: ArchiveQueries) {
+  constructor(broker: Broker, subjects: Subjects, archive: ArchiveQueries, checkMs: number) {
+    this.#checkMs = checkMs
     this.#broker = broker
     this.#subjects = subjects
     this.#archive = archive
@@ -70,7 +71,7 @@ export class DoneHub {
     const waiter = { resolve: (_: DoneNotice) => {}, reject: (_: unknown) => {} }
     const done = new Promise<DoneNotice>((resolve, reject) => Object.assign(waiter, { resolve, reject }))
     watch.waiters.add(waiter)
-    this.#timer ??= setInterval(() => void this.#checkWaiting(), checkIntervalMs).unref()
+    this.#timer ??= setInterval(() => void this.#checkWaiting(), this.#checkMs).unref()
     if (late) void this.#check(watch, true)
     try {
       return await orAborted(done, options.signal)

@@ -12,6 +12,7 @@ type Parts = {
   subjects: Subjects
   archive: ArchiveQueries
   done: (id: string, signal: AbortSignal) => Promise<DoneNotice>
+  stragglerMs: number
 }
 type Signal =
   | { kind: 'chunk'; chunk: OutputChunk }
@@ -19,8 +20,6 @@ type Signal =
   | { kind: 'caught-up' }
   | { kind: 'done'; notice: DoneNotice }
 
-/** How long chunks of an ended attempt may still be on their way, counted from the last one that came. */
-const stragglerMs = 3_000
 const endedStates = new Set(['exited', 'lost', 'refused', 'revoked'])
 
 /** The output of one job; ends when the job has ended and everything was given (without `follow`: when caught up). */
@@ -84,7 +83,7 @@ async function* readAll(
     while (reader.attempt <= last) {
       const attempt = view.attempts.find((a) => a.n === reader.attempt)
       if (attempt && !endedStates.has(attempt.state) && reader.attempt === last && !isTerminalState(view.state)) break
-      if (attempt) yield* settle(reader, attempt, signals, follow || finishing)
+      if (attempt) yield* settle(reader, attempt, signals, parts.stragglerMs)
       if (only !== null || reader.attempt === last) break
       yield* reader.next(reader.attempt + 1)
     }
@@ -99,9 +98,9 @@ async function* settle(
   reader: OutputReader,
   attempt: JobView['attempts'][number],
   signals: Queue<Signal>,
-  patient: boolean,
+  stragglerMs: number,
 ): AsyncGenerator<OutputPiece> {
-  let wait = patient
+  let wait = true
   const held: Signal[] = []
   for (;;) {
     const { pieces, complete } = reader.settle(attempt, wait)

@@ -6,6 +6,7 @@
 import type { EventLog } from '#eventlog'
 import { newId } from '#runtime'
 import { encodeCommit, type JobSpec, limits, type Subjects } from '#schemas'
+import { withSignals } from '../abort.ts'
 import { fromBroker, orAborted } from './broker-errors.ts'
 
 export type Submission = { readonly job: string; readonly spec: JobSpec; readonly bytes: number }
@@ -54,15 +55,14 @@ export class Publisher {
    * wrong-last-sequence): for ids that somebody may have used before.
    */
   async submitFirst(submission: Submission, options: { actor?: string; signal?: AbortSignal }): Promise<Placed> {
-    const signal = this.#signal(options.signal)
-    const { sequence, duplicate } = await this.#log.append(
-      {
-        subject: this.#subjects.job(submission.job, 'submitted'),
-        id: `${submission.job}/submitted`,
-        bytes: this.#encode(`${submission.job}/submitted`, [submission], options.actor),
-        expectLastSubjectSequence: 0,
-      },
-      signal,
+    const message = {
+      subject: this.#subjects.job(submission.job, 'submitted'),
+      id: `${submission.job}/submitted`,
+      bytes: this.#encode(`${submission.job}/submitted`, [submission], options.actor),
+      expectLastSubjectSequence: 0,
+    }
+    const { sequence, duplicate } = await withSignals([options.signal, this.#closing.signal], (signal) =>
+      this.#log.append(message, signal),
     )
     return { sequence, index: 0, duplicate }
   }
@@ -75,15 +75,16 @@ export class Publisher {
   ): Promise<Placed[]> {
     const groups = inGroups(submissions)
     const placed: Placed[][] = new Array(groups.length)
-    const signal = this.#signal(options.signal)
     let next = 0
-    const work = async () => {
+    const work = async (signal: AbortSignal) => {
       for (let n = next++; n < groups.length; n = next++) {
         placed[n] = await this.#append(batch, n, groups[n]!, options.actor, signal)
       }
     }
     try {
-      await Promise.all(Array.from({ length: Math.min(window, groups.length) }, work))
+      await withSignals([options.signal, this.#closing.signal], (signal) =>
+        Promise.all(Array.from({ length: Math.min(window, groups.length) }, () => work(signal))),
+      )
     } catch (error) {
       throw fromBroker(error, options.signal)
     }
@@ -93,10 +94,6 @@ export class Publisher {
   /** Gives up what is under way: its outcome is unknown. */
   close(): void {
     this.#closing.abort()
-  }
-
-  #signal(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal
   }
 
   #schedule(): void {
@@ -141,20 +138,13 @@ export class Publisher {
     this.#underWay++
     const abandoned = new AbortController()
     const stopWatching = abortWhenAllGaveUp(group, abandoned)
-    const signal = AbortSignal.any([abandoned.signal, this.#closing.signal])
     try {
-      const [first] = group
-      if (group.length === 1) {
-        const id = `${first!.job}/submitted`
-        const ack = await this.#log.append(
-          { subject: this.#subjects.job(first!.job, 'submitted'), id, bytes: this.#encode(id, group, first!.actor) },
-          signal,
-        )
-        first!.resolve({ sequence: ack.sequence, index: 0, duplicate: ack.duplicate })
-      } else {
-        const placed = await this.#append(newId(), 0, group, first!.actor, signal)
-        for (const [index, waiting] of group.entries()) waiting.resolve(placed[index]!)
-      }
+      const placed = await withSignals([abandoned.signal, this.#closing.signal], (signal) =>
+        group.length === 1
+          ? this.#appendOne(group[0]!, signal)
+          : this.#append(newId(), 0, group, group[0]!.actor, signal),
+      )
+      for (const [index, waiting] of group.entries()) waiting.resolve(placed[index]!)
     } catch (error) {
       for (const waiting of group) waiting.reject(fromBroker(error, waiting.signal))
     } finally {
@@ -162,6 +152,13 @@ export class Publisher {
       this.#underWay--
       this.#flush()
     }
+  }
+
+  async #appendOne(one: Waiting, signal: AbortSignal): Promise<Placed[]> {
+    const id = `${one.job}/submitted`
+    const bytes = this.#encode(id, [one], one.actor)
+    const ack = await this.#log.append({ subject: this.#subjects.job(one.job, 'submitted'), id, bytes }, signal)
+    return [{ sequence: ack.sequence, index: 0, duplicate: ack.duplicate }]
   }
 
   async #append(

@@ -3,7 +3,7 @@
  * duplicate acknowledgement). The same spec is the same job; another one is the error `id-taken`.
  */
 import { BrokerError, type EventLog } from '#eventlog'
-import { decodeMessage, type JobSpec, positionFactor, positionOf, sequenceOf, type Subjects } from '#schemas'
+import { decodeMessage, type JobSpec, positionFactor, positionOf, type Subjects, sequenceOf } from '#schemas'
 import { sameDocument } from '../canonical.ts'
 import { ClientError, isClientError } from '../errors.ts'
 import type { ArchiveQueries } from './archive-queries.ts'

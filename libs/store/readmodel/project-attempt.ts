@@ -107,12 +107,7 @@ const stopping = (rows: Rows, job: JobRow, attempt: AttemptRow, reason: { code: 
 }
 
 /** No process of it lives. `awaitsDecision`: the job will not be placed again, the leader's decision follows. */
-const givenBack = (
-  rows: Rows,
-  job: JobRow,
-  reason: { code: string; text?: string },
-  awaitsDecision: boolean,
-): void => {
+const givenBack = (rows: Rows, job: JobRow, reason: { code: string; text?: string }, awaitsDecision: boolean): void => {
   const attempt = job.attempt
   requeue(rows, job, reason)
   if (awaitsDecision) job.attempt = attempt

@@ -1,0 +1,12 @@
+/** The package's public face: `import { connect } from 'millrace'`. What is not here is nobody's business. */
+export type { CloudEvent, HostView, JobDocument, JobPage, JobSpec, JobSummary, JobView, Receipt } from '#schemas'
+export { type Linked, linkSignals, withSignals } from './abort.ts'
+export { type Client, type ClientOptions, clientOver, type ListFilter, type SubmitCallOptions } from './client.ts'
+export { type ConnectOptions, connect } from './connect.ts'
+export { checkDocument } from './document.ts'
+export { ClientError, type ClientErrorCode, clientErrorHints, isClientError, JobFailedError } from './errors.ts'
+export { HttpTransport } from './http/transport.ts'
+export { JobHandle, type JobResult, type WaitOptions } from './job-handle.ts'
+export { NatsTransport, type NatsTransportOptions } from './nats/transport.ts'
+export type { Waits } from './nats/waits.ts'
+export type { EventsOptions, OutputCursor, OutputOptions, OutputPiece, Transport } from './transport.ts'

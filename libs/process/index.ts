@@ -1,0 +1,12 @@
+/** Processes: the port to the supervisor, its client, its fake, and what can be known of processes. Spawns nothing itself. */
+export * from './client.ts'
+export * from './environment.ts'
+export * from './fake.ts'
+export * from './folders.ts'
+export * from './frames.ts'
+export * from './lock.ts'
+export type * from './messages.ts'
+export * from './port.ts'
+export * from './proc.ts'
+export * from './run-queue.ts'
+export * from './usage.ts'
