@@ -3,12 +3,13 @@
  * `encodeCommit` is strict (a writer's mistake throws); `decodeMessage` is tolerant (unknown fields pass,
  * bad messages become a value that says what is wrong) and never throws on any bytes.
  */
-import { type Static, type TUnknown, Type } from '@sinclair/typebox'
+import { type Static, type TSchema, type TUnknown, Type } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import { cloudEventToCommit, foreignPointer, looksLikeCloudEvent } from './cloudevent.ts'
 import { type Event, type EventType, eventDefinitions } from './events/index.ts'
 import { type Fault, type JobSpec, specFaults } from './jobspec.ts'
 import { limits } from './limits.ts'
+import { AttemptNumber, JobId } from './names.ts'
 import { isNestedDeeper } from './nesting.ts'
 import { type LogSubject, writerOf } from './subjects.ts'
 import { upcast } from './upcast.ts'
@@ -60,10 +61,16 @@ export type Decoded =
   | { kind: 'malformed'; reason: 'schema' | 'unknown-version' | 'too-large'; job: string | null; faults: Fault[] }
 
 const headerCheck = TypeCompiler.Compile(CommitHeader)
+/** Events are open, but `job` and `attempt` mean the same in all of them: readers look at both without asking the type. */
+const withReservedNames = (schema: TSchema): TSchema => ({
+  ...schema,
+  properties: { job: JobId, attempt: AttemptNumber, ...schema['properties'] },
+})
+
 const eventChecks = new Map<string, TypeCheck<TUnknown>>(
   Object.entries(eventDefinitions).map(([type, definition]) => [
     type,
-    TypeCompiler.Compile(definition.schema) as unknown as TypeCheck<TUnknown>,
+    TypeCompiler.Compile(withReservedNames(definition.schema)) as unknown as TypeCheck<TUnknown>,
   ]),
 )
 

@@ -143,7 +143,8 @@ export const normaliseSpec = (spec: JobSpec): NormalSpec => ({
   queue: spec.queue ?? 'default',
   priority: spec.priority ?? 0,
   resources: {
-    cpuMilli: spec.cpus === undefined ? 1000 : Math.round(spec.cpus * 1000),
+    // What asks for a little never reserves nothing.
+    cpuMilli: spec.cpus === undefined ? 1000 : Math.max(Math.round(spec.cpus * 1000), spec.cpus > 0 ? 1 : 0),
     memoryBytes: spec.memory === undefined ? 0 : (sizeBytes(spec.memory) ?? 0),
     custom: spec.resources ?? noCustom,
   },

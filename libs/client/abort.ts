@@ -2,6 +2,7 @@
  * Joins abort signals and a time limit into one. Not AbortSignal.any: on Node 20 it loses an AbortSignal.timeout to the
  * garbage collector (it then never fires), and it leaves an entry behind in every long-lived source.
  */
+import { setMaxListeners } from 'node:events'
 import { ClientError } from './errors.ts'
 
 export type Linked = {
@@ -12,11 +13,18 @@ export type Linked = {
   release(): void
 }
 
+/** A controller whose signal many listen to at once: Node warns of a leak from the eleventh on otherwise. */
+export const newSharedController = (): AbortController => {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
+}
+
 /** A timer holds 31 bits of milliseconds; a longer wait than 24 days is as good as none. */
 const timerMsMax = 2 ** 31 - 1
 
 export const linkSignals = (sources: readonly (AbortSignal | undefined)[], limitMs?: number): Linked => {
-  const controller = new AbortController()
+  const controller = newSharedController()
   let timedOut = false
   const release = () => {
     clearTimeout(timer)

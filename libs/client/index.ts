@@ -1,6 +1,6 @@
 /** The package's public face: `import { connect } from 'millrace'`. What is not here is nobody's business. */
 export type { CloudEvent, HostView, JobDocument, JobPage, JobSpec, JobSummary, JobView, Receipt } from '#schemas'
-export { type Linked, linkSignals, withSignals } from './abort.ts'
+export { type Linked, linkSignals, newSharedController, withSignals } from './abort.ts'
 export { type Client, type ClientOptions, clientOver, type ListFilter, type SubmitCallOptions } from './client.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export { checkDocument } from './document.ts'

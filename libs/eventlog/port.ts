@@ -5,9 +5,15 @@
  * What is promised:
  * - `append` resolves only after the broker acknowledged (in durability `synced`: fsynced) the message. A time-out
  *   or a lost connection is *unknown*, not failed: the same bytes and id are sent again until an answer comes or
- *   the signal aborts. So an append either resolves, or rejects with a definite refusal.
+ *   the signal aborts. So an append either resolves, or rejects with a definite refusal (nothing stored), or the
+ *   broker is closed before the answer (outcome unknown). A refusal `no-space` passes: callers try again later.
+ * - appends under way at the same time may be stored in any order: who needs an order awaits each.
+ * - the broker knows ids for its dedupe window (2 min): an append unanswered for longer may be stored twice, with the
+ *   same id, so readers dedupe too.
  * - a `follow` delivers every message of LOG once, in order, without a gap: a gap is an error, never skipped.
- * - handlers are called synchronously, one batch at a time; what they throw ends the subscription with `onError`.
+ *   So is a log that went back or was replaced behind a reader's back.
+ * - handlers are called synchronously, one batch at a time; what they throw ends the subscription: `closed` rejects with it.
+ *   Whoever follows must attend to `closed`; an unattended rejection ends the process.
  */
 
 /** One message as stored in LOG. */
@@ -55,11 +61,11 @@ export type Follow = {
 }
 
 export type FollowOptions = {
-  /** First sequence wanted. */
+  /** First sequence wanted, from 1. More than one beyond the end is a gap: the log went back. */
   from: number
   /** Called with each batch that arrived together, never empty. */
   onMessages: (messages: readonly LogMessage[]) => void
-  /** Called (at most once at a time) when everything stored at the time of asking was delivered. */
+  /** Called once, when everything stored at the time of asking was delivered; soon, when there is nothing. */
   onCaughtUp?: () => void
   signal?: AbortSignal
 }
@@ -85,14 +91,21 @@ export interface EventLog {
   follow(options: FollowOptions): Follow
   /** Made by the scheduler when a host joins: the host's durable consumer, from this sequence on. Idempotent. */
   ensureHostConsumer(host: string, fromSequence: number): Promise<void>
-  /** Waits until the scheduler has made the host's consumer, then delivers from its last acknowledged message. */
+  /**
+   * Waits until the scheduler has made the host's consumer, then delivers what is behind its last acknowledged message:
+   * each once in the life of this follow, in order. After a crash that may take ack_wait (2 s), in which newer ones wait too.
+   */
   followHost(options: HostFollowOptions): HostFollow
 }
 
 export interface Beats {
-  /** Publishes the newest value of a subject (heartbeat or lease). Resolves on the broker's acknowledgement. */
+  /**
+   * Publishes the newest value of a subject (heartbeat or lease). Resolves on the broker's acknowledgement. Sent once: a
+   * late value would replace a newer one. Rejects with 'timeout' (1 s), 'unreachable' (not connected at present) or
+   * 'no-responder'; the next value is due anyway.
+   */
   put(subject: string, bytes: Uint8Array): Promise<void>
-  /** Every new value from now on, and the last one of each subject first. */
+  /** The last value of each subject first, then every newer one that isn't replaced before it is sent. */
   watch(subjectFilter: string, onValue: (subject: string, bytes: Uint8Array) => void): Follow
 }
 
@@ -151,7 +164,10 @@ export interface Broker {
   close(): Promise<void>
 }
 
-/** Codes: wrong-last-sequence, too-large, no-space, denied, no-stream, server-too-old, no-responder, timeout, gap, closed, unreachable. */
+/**
+ * Codes: wrong-last-sequence, too-large, no-space, denied, refused (any other definite refusal), no-stream, bad-stream
+ * (can't become what is needed), server-too-old, no-responder, timeout, gap, closed, unreachable.
+ */
 export class BrokerError extends Error {
   readonly code: string
   constructor(code: string, message: string, options?: ErrorOptions) {

@@ -88,6 +88,13 @@ export class ArchiveStore {
     this.#checkpoint = { ...rows.cell }
   }
 
+  /** A quota: a file of this size is a full disk to `ingest`. Null lifts it. Holds until the file is closed. */
+  limitFileBytes(bytesMax: number | null): void {
+    const { db } = this.#file
+    const pageBytes = db.pragma('page_size', { simple: true }) as number
+    db.pragma(`max_page_count = ${bytesMax === null ? 0xff_ff_ff_fe : Math.max(1, Math.floor(bytesMax / pageBytes))}`)
+  }
+
   #fold(rows: RowCache, message: StoredMessage): void {
     const { sequence, timeMs, bytes } = message
     if (sequence !== rows.cell.sequence + 1)

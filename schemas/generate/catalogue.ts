@@ -1,5 +1,6 @@
 /** The event catalogue in Markdown: who writes each event, where it stands, what it means, its fields, an example. Pure. */
 import { type EventType, eventDefinitions, type Writer } from '../events/index.ts'
+import { JobSpec } from '../jobspec.ts'
 import { exampleCloudEvent, exampleCommit, subjectFor } from './examples.ts'
 import { eventTypes, fullName, type Json, type JsonObject, plain, typesOf } from './json-schema.ts'
 import { markdownTable } from './tables.ts'
@@ -86,6 +87,9 @@ export const eventCatalogue = (): string =>
       `## ${writers[writer].title}`,
       ...typesOf(writer).map(sectionOf),
     ]),
+    '## JobSpec',
+    `${JobSpec.description} Schema: [job-spec.v1](job-spec.v1.json).`,
+    markdownTable(['field', 'type', 'always there', 'meaning'], rowsOf(plain(JobSpec))),
     '## As a CloudEvent',
     'How an event is read at the edges (SDK, HTTP, SSE, exports). A foreign client publishes the same form on the subject of a request; it may leave out all but `specversion`, `id`, `source`, `type` and `data`.',
     json(exampleCloudEvent('submitted')),

@@ -5,7 +5,7 @@
 import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import { NatsTransport, type Transport, type Waits } from '#client'
+import { NatsTransport, newSharedController, type Transport, type Waits } from '#client'
 import type { Broker } from '#eventlog'
 import { newId } from '#runtime'
 import { limits, Problem, problemMediaType } from '#schemas'
@@ -47,7 +47,7 @@ export const buildApp = async (
   connected: () => boolean,
   options: GatewayOptions,
 ): Promise<FastifyInstance> => {
-  const closing = new AbortController()
+  const closing = newSharedController()
   const app = Fastify({
     ...(options.logger ? { loggerInstance: options.logger } : {}),
     logController: new LogController({ disableRequestLogging: true }),

@@ -27,13 +27,11 @@ test('it is valid OpenAPI 3.1, and every reference in it leads somewhere', async
   }
 })
 
-test('every operation has an id, a summary and an answer for errors', async () => {
-  const { paths } = (await openApiDocument()) as { paths: Record<string, Record<string, Record<string, unknown>>> }
+test('every operation says what it is for', async () => {
+  const { paths } = (await openApiDocument()) as { paths: Record<string, Record<string, { summary?: string }>> }
   const bare = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations)
-      .filter(
-        ([, operation]) => typeof operation['summary'] !== 'string' || typeof operation['operationId'] !== 'string',
-      )
+      .filter(([, { summary }]) => !summary)
       .map(([method]) => `${method} ${path}`),
   )
   expect(bare).toEqual([])

@@ -10,8 +10,8 @@ import { type Commit, type Decoded, decodeMessage, type Event, type LogSubject, 
 
 /** What the rest of the scheduler wants to know of a message, besides its effect on the cluster. */
 export type FoldListener = {
-  /** The first `joined` of a host has this sequence; called for every `joined`. */
-  onJoined(host: string, firstSequence: number): void
+  /** A host joined (again); its consumer starts at this sequence. */
+  onJoined(host: string, consumerFrom: number): void
   onFact(host: string): void
   onClaim(claim: { epoch: number; leader: string }): void
   /** An order or decision that counts; only called while `live`. */
@@ -22,8 +22,11 @@ const unknownSubject: Decoded = { kind: 'malformed', reason: 'schema', job: null
 
 export class Fold {
   readonly cluster: Cluster
-  /** Host → sequence of its first `joined`: where its consumer starts. */
-  readonly firstJoined: Map<string, number>
+  /**
+   * Host → where its consumer starts: the newest claim before its first `joined`, so that the agent sees the epoch of
+   * its first orders in its own stream and can fence by itself; the `joined` where nobody had claimed yet.
+   */
+  readonly consumerFrom: Map<string, number>
   /** Sequence of the last message folded. */
   sequence: number
   /** Set once the log was caught up with: from then on events are news. */
@@ -33,12 +36,12 @@ export class Fold {
   readonly #own = new Map<string, { subject: string; bytes: Uint8Array; commit: Commit }>()
 
   constructor(
-    start: { cluster: Cluster; firstJoined: Map<string, number>; sequence: number },
+    start: { cluster: Cluster; consumerFrom: Map<string, number>; sequence: number },
     subjects: Subjects,
     listener: FoldListener,
   ) {
     this.cluster = start.cluster
-    this.firstJoined = start.firstJoined
+    this.consumerFrom = start.consumerFrom
     this.sequence = start.sequence
     this.#subjects = subjects
     this.#listener = listener
@@ -76,8 +79,9 @@ export class Fold {
     if (subject.kind === 'facts') {
       for (const event of events) {
         if (event.type !== 'joined') continue
-        if (!this.firstJoined.has(subject.host)) this.firstJoined.set(subject.host, sequence)
-        this.#listener.onJoined(subject.host, this.firstJoined.get(subject.host)!)
+        const from = this.consumerFrom.get(subject.host) ?? this.cluster.leader?.epoch ?? sequence
+        this.consumerFrom.set(subject.host, from)
+        this.#listener.onJoined(subject.host, from)
       }
       if (this.live) this.#listener.onFact(subject.host)
     } else if (subject.kind === 'control') {

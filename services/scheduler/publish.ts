@@ -1,5 +1,5 @@
 /**
- * Publishing one pass: the decisions first, then the hosts' orders, each message again and again with the same id and
+ * Publishing one pass: the decisions first, then the hosts' orders (side by side, each host's in order), each message again and again with the same id and
  * bytes until it is in the log or the reign is over. A pass is over when all of it was folded from the log, whether
  * an acknowledgement told us or the echo itself. Must never give up a message while still leading: the next plan
  * builds on it.
@@ -36,8 +36,15 @@ export class Pass {
   /** Resolves when everything is stored or the signal was aborted; rejects only when the connection was closed for good. */
   async publish(): Promise<void> {
     const { decisions, orders } = this.#options.commits
-    await Promise.all(decisions.map((commit) => this.#store(commit)))
-    await Promise.all(orders.map((commit) => this.#store(commit)))
+    await this.#storeInOrder(decisions)
+    const bySubject = new Map<string, OutgoingCommit[]>()
+    for (const order of orders) bySubject.set(order.subject, [...(bySubject.get(order.subject) ?? []), order])
+    await Promise.all([...bySubject.values()].map((commits) => this.#storeInOrder(commits)))
+  }
+
+  /** Appends under way at the same time may be stored in any order: what needs one is awaited. */
+  async #storeInOrder(commits: readonly OutgoingCommit[]): Promise<void> {
+    for (const commit of commits) await this.#store(commit)
   }
 
   /** The message with this id was folded. Cheap for foreign ids. */

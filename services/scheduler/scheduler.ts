@@ -137,7 +137,7 @@ export class Scheduler implements Service {
     const consumers = new HostConsumers(broker.log, logger)
     const fail = (error: unknown) => this.#failLoudly(error)
     const fold = new Fold(begin, subjects, {
-      onJoined: (host, firstSequence) => consumers.ensure(host, firstSequence),
+      onJoined: (host, from) => consumers.ensure(host, from),
       onFact: (host) => liveness.heard(host, clock.monotonicMs()),
       onClaim: (claim) => leadership.claimSeen(claim),
       onLiveEvent: (event, host) => journal.event(event, host),
@@ -152,7 +152,7 @@ export class Scheduler implements Service {
       newest: fold.cluster.leader,
       onLead: (epoch) => {
         logger.info({ epoch, leader: this.#leader }, 'leading')
-        consumers.takeOver(fold.firstJoined, loop.lead(epoch))
+        consumers.takeOver(fold.consumerFrom, loop.lead(epoch))
       },
       onStepDown: (epoch, reason) => {
         logger.warn({ epoch, reason }, 'no longer leading')

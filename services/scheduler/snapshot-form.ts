@@ -18,8 +18,8 @@ export type SnapshotHeader = {
   sequence: number
   lastId: string
   lastTimeMs: number
-  /** Host → sequence of its first `joined`. */
-  firstJoined: [string, number][]
+  /** Host → sequence from which its consumer starts. */
+  consumerFrom: [string, number][]
   sha256: string
 }
 

@@ -23,7 +23,7 @@ export type LocalSnapshots = {
   close(): void
 }
 
-export type Start = { cluster: Cluster; firstJoined: Map<string, number>; sequence: number; last: LastMessage | null }
+export type Start = { cluster: Cluster; consumerFrom: Map<string, number>; sequence: number; last: LastMessage | null }
 export type LastMessage = { id: string; timeMs: number }
 
 export type SnapshotsOptions = {
@@ -65,7 +65,7 @@ export class Snapshots {
             'starting from a snapshot',
           )
           const last = { id: header.lastId, timeMs: header.lastTimeMs }
-          return { cluster, firstJoined: new Map(header.firstJoined), sequence: header.sequence, last }
+          return { cluster, consumerFrom: new Map(header.consumerFrom), sequence: header.sequence, last }
         } catch (error) {
           this.#passedOver(where, (error as Error).message)
         }
@@ -78,7 +78,7 @@ export class Snapshots {
         'Start the scheduler with the data folder that holds its snapshots, or restore the object store.',
       )
     }
-    return { cluster: newCluster(), firstJoined: new Map(), sequence: 0, last: null }
+    return { cluster: newCluster(), consumerFrom: new Map(), sequence: 0, last: null }
   }
 
   /** True when it is time for one. */
@@ -109,7 +109,7 @@ export class Snapshots {
     const { clock, local, files, logger } = this.#options
     const startedMs = clock.monotonicMs()
     const { sequence } = fold
-    const firstJoined = [...fold.firstJoined]
+    const consumerFrom = [...fold.consumerFrom]
     try {
       let lines: Buffer[]
       try {
@@ -123,7 +123,7 @@ export class Snapshots {
           sequence,
           lastId: last?.id ?? '',
           lastTimeMs: last?.timeMs ?? 0,
-          firstJoined,
+          consumerFrom,
         },
         lines,
       )

@@ -3,7 +3,7 @@
  * (a gateway on a port of its own). `command[0]` chooses the script of a job.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { MemoryCell } from '#eventlog'
+import type { Broker } from '#eventlog'
 import type { JobSpec } from '#schemas'
 import type { Client } from '../client.ts'
 import { type ClientError, JobFailedError } from '../errors.ts'
@@ -20,13 +20,15 @@ const scripts: Record<string, (attempt: number) => Script> = {
   holdLong: () => ({ stdout: long, shipped: [5000], hold: true }),
   flaky: (attempt) => (attempt === 1 ? { exitCode: 1, stdout: 'one\n' } : { stdout: 'two\n' }),
 }
-export const scriptOf = (spec: JobSpec, attempt: number): Script => scripts[spec.command[0]!]!(attempt)
+export const scriptOf = (spec: JobSpec, attempt: number): Script => scripts[spec.command[0]!]?.(attempt) ?? {}
 
 /** Waits that a test can afford. */
 export const shortWaits = { checkMs: 100, archiveMs: 200, stragglerMs: 200 }
 
-export type World = { cell: MemoryCell; standIn: StandIn; client: Client; close: () => Promise<void> }
-export type Connect = (cell: MemoryCell) => Promise<{ client: Client; close: () => Promise<void> }>
+/** A broker with empty streams, in memory or real. */
+export type Cell = { connect: (name: string) => Broker | Promise<Broker>; close?: () => Promise<void> }
+export type World = { standIn: StandIn; client: Client; close: () => Promise<void> }
+export type Connect = (cell: Cell) => Promise<{ client: Client; close: () => Promise<void> }>
 
 const collect = async (pieces: AsyncIterable<OutputPiece>) => {
   const all: OutputPiece[] = []
@@ -41,13 +43,22 @@ const codeOf = (promise: Promise<unknown>) =>
     (error: ClientError) => error.code,
   )
 
-export const clientContract = (name: string, connect: Connect): void => {
+export const clientContract = (name: string, newCell: () => Cell | Promise<Cell>, connect: Connect): void => {
   describe(`client over ${name}`, () => {
     let world: World
     beforeEach(async () => {
-      const cell = new MemoryCell()
-      const standIn = new StandIn(cell.connect('stand-in'), scriptOf)
-      world = { cell, standIn, ...(await connect(cell)) }
+      const cell = await newCell()
+      const broker = await cell.connect('stand-in')
+      const { client, close } = await connect(cell)
+      world = {
+        standIn: new StandIn(broker, scriptOf),
+        client,
+        async close() {
+          await close()
+          await broker.close()
+          await cell.close?.()
+        },
+      }
     })
     afterEach(() => world.close())
 

@@ -1,9 +1,14 @@
-/** The contract over both transports. The gateway stands in the tests only: the SDK itself knows nothing of services. */
+/** The contract over NATS, on the broker in memory. */
+import { MemoryCell } from '#eventlog'
 import { clientOver } from '../client.ts'
 import { NatsTransport } from '../nats/transport.ts'
 import { clientContract, shortWaits } from './client.contract.ts'
 
-clientContract('NATS', async (cell) => {
-  const client = clientOver(new NatsTransport(cell.connect('sdk'), { waits: shortWaits }))
-  return { client, close: () => client.close() }
-})
+clientContract(
+  'NATS in memory',
+  () => new MemoryCell(),
+  async (cell) => {
+    const client = clientOver(new NatsTransport(await cell.connect('sdk'), { waits: shortWaits }))
+    return { client, close: () => client.close() }
+  },
+)

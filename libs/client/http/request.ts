@@ -91,8 +91,8 @@ export class Gateway {
 }
 
 const codeOf = (error: unknown): string | undefined => {
-  const cause = (error as { cause?: { code?: string; errors?: { code?: string }[] } }).cause
-  return cause?.code ?? cause?.errors?.[0]?.code
+  const cause = (error as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } }).cause
+  return cause?.code ?? cause?.errors?.[0]?.code ?? cause?.message
 }
 
 const queryText = (query: RequestParts['query']): string => {

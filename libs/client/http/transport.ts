@@ -16,7 +16,7 @@ import {
   type QueryRequest,
   type Receipt,
 } from '#schemas'
-import { linkSignals, withSignals } from '../abort.ts'
+import { linkSignals, newSharedController, withSignals } from '../abort.ts'
 import { type CheckedDocument, jobIdOfKey } from '../document.ts'
 import { abortReason, ClientError, isClientError, throwIfAborted } from '../errors.ts'
 import type {
@@ -41,7 +41,7 @@ const pauseMs = 250
 export class HttpTransport implements Transport {
   readonly waitsAtOnceMax = 64
   readonly #gateway: Gateway
-  readonly #closing = new AbortController()
+  readonly #closing = newSharedController()
 
   constructor(options: GatewayOptions) {
     this.#gateway = new Gateway(options)
@@ -85,12 +85,11 @@ export class HttpTransport implements Transport {
     const { atLeastSequence, ...rest } = request as QueryRequest<'job'> & QueryRequest<'jobs'> & QueryRequest<'events'>
     const seq = { seq: atLeastSequence }
     const get = <T>(path: string, query = {}) =>
-      this.#gateway.json<T>(path, {
-        query: { ...(rest as object), ...seq, ...query },
-        signal: this.#signal(signal),
-      })
+      this.#under(signal, (under) =>
+        this.#gateway.json<T>(path, { query: { ...(rest as object), ...seq, ...query }, signal: under }),
+      )
     const ask: Record<QueryName, () => Promise<unknown>> = {
-      job: () => get(`/v1/jobs/${encodeURIComponent(rest.id)}`, { id: undefined }),
+      job: () => get(pathOf(rest.id), { id: undefined }),
       jobs: () =>
         get('/v1/jobs', {
           labels: undefined,
@@ -108,7 +107,7 @@ export class HttpTransport implements Transport {
   }
 
   done(id: string, options: { known?: number; signal?: AbortSignal }): Promise<DoneNotice> {
-    const path = `/v1/jobs/${encodeURIComponent(id)}/wait`
+    const path = `${pathOf(id)}/wait`
     return this.#under(options.signal, async (signal) => {
       for (;;) {
         const response = await this.#patiently(signal, () =>
@@ -132,7 +131,7 @@ export class HttpTransport implements Transport {
     let cursor: OutputCursor | null = options.after ?? null
     for (let lastMs = performance.now(); ; ) {
       try {
-        const response = await this.#gateway.request(`/v1/jobs/${encodeURIComponent(id)}/logs`, {
+        const response = await this.#gateway.request(`${pathOf(id)}/logs`, {
           query: {
             follow: options.follow ?? true,
             attempt: cursor && options.attempt === 'last' ? undefined : options.attempt,
@@ -212,7 +211,7 @@ export class HttpTransport implements Transport {
   }
 
   #post<T>(id: string, verb: string, body: object, options: WriteOptions & { known?: number }): Promise<T> {
-    const path = `/v1/jobs/${encodeURIComponent(id)}:${verb}`
+    const path = `${pathOf(id)}:${verb}`
     const headers = writeHeaders(options)
     return this.#under(options.signal, (signal) =>
       this.#gateway.json<T>(path, { method: 'POST', body, query: { seq: options.known }, headers, signal }),
@@ -245,6 +244,12 @@ const writeHeaders = (options: SubmitOptions) => ({
   'idempotency-key': options.idempotencyKey === undefined ? undefined : encodeURIComponent(options.idempotencyKey),
   'millrace-actor': options.actor === undefined ? undefined : encodeURIComponent(options.actor),
 })
+
+/** An empty id would be another address. */
+const pathOf = (id: string): string => {
+  if (id === '') throw new ClientError('not-found', 'There is no job with an empty id.')
+  return `/v1/jobs/${encodeURIComponent(id)}`
+}
 
 const fromQuery = (from: number | Date) => (from instanceof Date ? { fromTime: from.toISOString() } : { from })
 

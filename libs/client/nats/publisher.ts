@@ -6,7 +6,7 @@
 import type { EventLog } from '#eventlog'
 import { newId } from '#runtime'
 import { encodeCommit, type JobSpec, limits, type Subjects } from '#schemas'
-import { withSignals } from '../abort.ts'
+import { newSharedController, withSignals } from '../abort.ts'
 import { fromBroker, orAborted } from './broker-errors.ts'
 
 export type Submission = { readonly job: string; readonly spec: JobSpec; readonly bytes: number }
@@ -30,7 +30,7 @@ export class Publisher {
   readonly #log: EventLog
   readonly #subjects: Subjects
   readonly #source: string
-  readonly #closing = new AbortController()
+  readonly #closing = newSharedController()
   #waiting: Waiting[] = []
   #underWay = 0
   #scheduled = false

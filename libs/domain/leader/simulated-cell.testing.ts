@@ -23,12 +23,28 @@ export type Faults = {
   watchLoss: number
   /** Chance that the answer to a claim says "refused" although it was stored. */
   answerLoss: number
+  /** Longest way of a message to the broker, and of what is stored to its readers and watchers. */
   delayMsMax: number
+  /** Longest way of an answer (to a claim or a renewal). */
+  answerDelayMsMax: number
   /** Chance, for each instance and 100 ms, to be paused for up to 5 s. */
   pause: number
+  /** Chance, for each instance and 100 ms, that what it sends on the lease is lost for up to 5 s. */
+  cut: number
 }
 
-type Instance = { name: string; state: LeaderState; pausedUntilMs: number; inbox: LeaderInput[] }
+type Instance = {
+  name: string
+  state: LeaderState
+  pausedUntilMs: number
+  inbox: LeaderInput[]
+  seenEpoch: number
+  cutUntilMs: number
+  /** When its last claim was sent. */
+  claimedAtMs: number
+  /** Its own claim came back so late that somebody else may have waited it out. */
+  late: boolean
+}
 type Due = { atMs: number; order: number; run: () => void }
 
 export class SimulatedCell {
@@ -49,13 +65,23 @@ export class SimulatedCell {
   constructor(names: string[], faults: Faults, dice: Dice) {
     this.faults = faults
     this.#dice = dice
-    this.instances = names.map((name) => ({ name, state: this.#fresh(name), pausedUntilMs: 0, inbox: [] }))
+    this.instances = names.map((name) => ({
+      name,
+      state: this.#fresh(name),
+      pausedUntilMs: 0,
+      inbox: [],
+      seenEpoch: 0,
+      cutUntilMs: 0,
+      claimedAtMs: 0,
+      late: false,
+    }))
   }
 
   #fresh = (name: string) =>
     newLeader({ self: name, jitterMs: Math.floor(this.#dice() * 300), newest: null, atMs: this.nowMs })
 
   #delay = () => Math.floor(this.#dice() * this.faults.delayMsMax)
+  #answerDelay = () => Math.floor(this.#dice() * this.faults.answerDelayMsMax)
 
   #later(delayMs: number, run: () => void): void {
     this.#due.push({ atMs: this.nowMs + delayMs, order: this.#order++, run })
@@ -81,6 +107,7 @@ export class SimulatedCell {
       instance.pausedUntilMs = this.nowMs + Math.floor(this.#dice() * 5_000)
       return
     }
+    if (this.#dice() < this.faults.cut) instance.cutUntilMs = this.nowMs + Math.floor(this.#dice() * 5_000)
     this.#feed(instance, { type: 'tick', atMs: this.nowMs })
     for (const input of instance.inbox.splice(0)) this.#feed(instance, { ...input, atMs: this.nowMs })
   }
@@ -91,12 +118,15 @@ export class SimulatedCell {
   }
 
   #feed(instance: Instance, input: LeaderInput): void {
+    if (input.type === 'claimSeenInLog') instance.seenEpoch = input.claim.epoch
     const step = stepLeader(instance.state, input)
     instance.state = step.state
     for (const output of step.outputs) this.#perform(instance, output)
   }
 
   #perform(instance: Instance, output: LeaderOutput): void {
+    if (output.type === 'claim') instance.claimedAtMs = this.nowMs
+    if (output.type === 'lead') instance.late = this.nowMs - instance.claimedAtMs > timing.leaderStopMs
     if (output.type === 'claim')
       this.#later(this.#delay(), () => this.#store(instance, output.expectedLastSubjectSequence))
     if (output.type === 'renew') this.#renew(instance, { leader: instance.name, ...output })
@@ -112,7 +142,9 @@ export class SimulatedCell {
       for (const reader of this.instances) this.#inOrder(reader, { type: 'claimSeenInLog', claim, atMs: 0 })
     }
     const said = won && this.#dice() >= this.faults.answerLoss
-    this.#later(this.#delay(), () => this.#deliver(instance, { type: 'claimResult', won: said, atMs: this.nowMs }))
+    this.#later(this.#answerDelay(), () =>
+      this.#deliver(instance, { type: 'claimResult', won: said, atMs: this.nowMs }),
+    )
   }
 
   readonly #logDueMs = new Map<Instance, number>()
@@ -125,7 +157,7 @@ export class SimulatedCell {
 
   #renew(instance: Instance, lease: Lease): void {
     const sentAtMs = this.nowMs
-    if (this.#dice() < this.faults.renewalLoss) return
+    if (this.nowMs < instance.cutUntilMs || this.#dice() < this.faults.renewalLoss) return
     this.#later(this.#delay(), () => {
       this.#lease = { leader: lease.leader, epoch: lease.epoch, renewal: lease.renewal }
       const seen = this.#lease
@@ -134,7 +166,7 @@ export class SimulatedCell {
         this.#later(this.#delay(), () => this.#deliver(watcher, { type: 'leaseSeen', lease: seen, atMs: this.nowMs }))
       }
       if (this.#dice() < this.faults.renewalLoss) return
-      this.#later(this.#delay(), () =>
+      this.#later(this.#answerDelay(), () =>
         this.#deliver(instance, { type: 'renewed', epoch: lease.epoch, sentAtMs, atMs: this.nowMs }),
       )
     })
@@ -144,7 +176,7 @@ export class SimulatedCell {
   restart(index: number, name: string): void {
     const newest = this.claims.at(-1) ?? null
     const state = newLeader({ self: name, jitterMs: Math.floor(this.#dice() * 300), newest, atMs: this.nowMs })
-    this.instances[index] = { name, state, pausedUntilMs: 0, inbox: [] }
+    this.instances[index] = { name, state, pausedUntilMs: 0, inbox: [], seenEpoch: 0, cutUntilMs: 0, claimedAtMs: 0, late: false }
   }
 
   /** Instances that hold themselves leaders of the newest epoch in the log. */
@@ -156,11 +188,11 @@ export class SimulatedCell {
   #check(): void {
     const found = (what: string) => this.faultsFound.push(`at ${this.nowMs}: ${what}`)
     if (this.leaders().length > 1) found('two lead the newest epoch')
-    for (const { name, state } of this.instances) {
+    for (const { name, state, seenEpoch } of this.instances) {
       if (state.kind !== 'leading') continue
       if (!this.claims.some(({ epoch, leader }) => epoch === state.epoch && leader === name))
         found(`${name} leads epoch ${state.epoch}, which is not its own`)
-      if (state.newest && state.newest.epoch > state.epoch) found(`${name} leads though it has seen a newer claim`)
+      if (seenEpoch > state.epoch) found(`${name} leads though it has seen a newer claim`)
     }
     if (this.instances.filter((one) => one.pausedUntilMs <= this.nowMs && mayDecide(one.state, this.nowMs)).length > 1)
       this.overlaps++

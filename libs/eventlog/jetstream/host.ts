@@ -2,25 +2,18 @@
  * A host's durable consumer: made by the scheduler, read by that host's agent, which needs no more than CONSUMER.INFO,
  * MSG.NEXT and ack rights.
  *
- * The server gives no order between new messages and unacknowledged ones that it delivers again: those come only after
- * `ack_wait`, so a restarted agent would see newer orders first, and acknowledging those (ack policy `all`) would
- * acknowledge what it never saw. So whenever this is opened, or a delivery number is missing, and messages are
- * outstanding that this process has not handed over, newer ones are held back until all of those came again; then all
- * go on in order. The state (held back, at most max_ack_pending) is this:
- *
- *   open ──nothing missing──▶ passing ──delivery lost, reconnected──▶ open
- *     └──some are missing──▶ holding ──all came again──▶ passing
- *
- * What is promised: each message once in the life of a follow, in order, from behind the last acknowledged one.
+ * What is promised: each message once in the life of a follow, in order (host-order.ts says how), from behind the last
+ * acknowledged one. Must never acknowledge what was not handed over.
  */
 import type { ConsumerInfo, JetStreamClient, JetStreamManager } from '@nats-io/jetstream'
 import { nanos } from '@nats-io/transport-node'
 import type { Subjects } from '#schemas'
-import { BrokerError, type HostFollow, type HostFollowOptions, type LogMessage } from '../port.ts'
+import type { HostFollow, HostFollowOptions, LogMessage } from '../port.ts'
 import { isConsumerMissing, isPassing, isStreamMissing, toBrokerError } from './faults.ts'
+import { HostOrder } from './host-order.ts'
 import type { Link } from './link.ts'
 import { ask } from './patience.ts'
-import { ackSubjectOf, type Delivery, delivered } from './stored.ts'
+import { ackSubjectOf, delivered } from './stored.ts'
 import { type Opened, subscribe } from './subscription.ts'
 
 type HostDependencies = {
@@ -65,27 +58,12 @@ export const followHost = (needs: HostDependencies, options: HostFollowOptions):
   const { link, js, jsm, subjects } = needs
   const stream = subjects.streams.log
   const name = subjects.agentConsumer(options.host)
+  const order = new HostOrder(ackPendingMax)
+  /** Subjects that acknowledge what was delivered and is not acknowledged, by sequence. */
+  const ackSubjects = new Map<number, string>()
+  let acknowledged = 0
   const ack = (subject: string) => {
     if (link.status() === 'connected' && !link.nc.isClosed()) link.nc.publish(subject, '+ACK')
-  }
-  /** Handed over and not acknowledged: sequence to the subject that acknowledges it, in order. */
-  const outstanding = new Map<number, string>()
-  let handedOver = { sequence: 0, timeMs: 0 }
-  let acknowledged = 0
-  /** Arrived and held back, by sequence. */
-  const held = new Map<number, { message: LogMessage; ackSubject: string }>()
-
-  const take = (message: LogMessage, ackSubject: string): LogMessage => {
-    handedOver = message
-    outstanding.set(message.sequence, ackSubject)
-    return message
-  }
-  /** Delivered again though handed over before: the newest ack subject counts, and an ack that was lost is repeated. */
-  const repeat = ({ sequence, timeMs }: Delivery, ackSubject: string) => {
-    if (timeMs > handedOver.timeMs)
-      throw new BrokerError('gap', `${stream}: ${sequence} came after ${handedOver.sequence}: the log went back.`)
-    if (sequence <= acknowledged) ack(ackSubject)
-    else if (outstanding.has(sequence)) outstanding.set(sequence, ackSubject)
   }
 
   const open = async (): Promise<Opened<readonly LogMessage[]> | null> => {
@@ -97,32 +75,27 @@ export const followHost = (needs: HostDependencies, options: HostFollowOptions):
       if (link.status() !== 'connected') return null
       throw toBrokerError(error, `Following host ${options.host}`)
     }
-    held.clear()
     const { ack_floor: floor, delivered: last } = consumer
-    /** Outstanding at the server, below what is new: must come again before anything newer. */
-    const isOld = (sequence: number) => sequence > floor.stream_seq && sequence <= last.stream_seq
-    const count = (sequences: Iterable<number>) => [...sequences].filter(isOld).length
-    const missing = consumer.num_ack_pending - count(outstanding.keys())
-    let holding = missing > 0
+    const ready = order.open({
+      created: consumer.created,
+      ackFloor: floor.stream_seq,
+      delivered: last.stream_seq,
+      pending: consumer.num_ack_pending,
+    })
     return {
       consumer,
       nextDelivery: last.consumer_seq + 1,
+      first: ready.length === 0 ? null : ready,
       accept(message, delivery) {
         const ackSubject = ackSubjectOf(message)
-        if (delivery.sequence <= handedOver.sequence) {
-          repeat(delivery, ackSubject)
-          return null
-        }
-        if (!holding) return [take(delivered(message, delivery), ackSubject)]
-        held.set(delivery.sequence, { message: delivered(message, delivery), ackSubject })
-        if (count(held.keys()) < missing) return null
-        holding = false
-        const ready = [...held].sort(([a], [b]) => a - b).map(([, h]) => take(h.message, h.ackSubject))
-        held.clear()
-        return ready
+        // An acknowledgement that was lost is repeated.
+        if (delivery.sequence <= acknowledged) ack(ackSubject)
+        else ackSubjects.set(delivery.sequence, ackSubject)
+        const messages = order.arrive(delivered(message, delivery))
+        return messages.length === 0 ? null : messages
       },
       // Nothing came for a while and yet something is missing: the server's state moved on, so read it again.
-      after: (idle) => (idle && holding ? 'reopen' : undefined),
+      after: (idle) => (idle && order.holding ? 'reopen' : undefined),
     }
   }
   const follow = subscribe<readonly LogMessage[]>({
@@ -136,14 +109,13 @@ export const followHost = (needs: HostDependencies, options: HostFollowOptions):
   return {
     ...follow,
     acknowledge(sequence) {
-      let newest: string | undefined
-      for (const [at, ackSubject] of outstanding) {
-        if (at > sequence) break
-        newest = ackSubject
-        acknowledged = at
-        outstanding.delete(at)
-      }
-      if (newest !== undefined) ack(newest)
+      const upTo = Math.min(sequence, order.handedOver)
+      let newest = 0
+      for (const at of ackSubjects.keys()) if (at <= upTo && at > newest) newest = at
+      if (newest === 0) return
+      ack(ackSubjects.get(newest)!)
+      acknowledged = newest
+      for (const at of ackSubjects.keys()) if (at <= newest) ackSubjects.delete(at)
     },
   }
 }

@@ -117,14 +117,18 @@ export const newPublisher = (link: Link, options: PublisherOptions): Publisher =
       reject(entry, new BrokerError(code, `${message.subject}: ${(error as Error).message}`, { cause: error }))
     }
   }
+  const launch = (entry: Entry) => {
+    inFlight.set(entry.token, entry)
+    sweeper ??= setInterval(sweep, sweepMs)
+    transmit(entry)
+  }
+  const hasRoom = () => inFlight.size < windowMax && link.status() === 'connected'
   const pump = () => {
-    if (link.status() !== 'connected') return
+    if (waiting.size === 0) return
     for (const entry of waiting.values()) {
-      if (inFlight.size >= windowMax) return
+      if (!hasRoom()) return
       waiting.delete(entry.token)
-      inFlight.set(entry.token, entry)
-      sweeper ??= setInterval(sweep, sweepMs)
-      transmit(entry)
+      launch(entry)
     }
   }
   const sweep = () => {
@@ -223,8 +227,8 @@ export const newPublisher = (link: Link, options: PublisherOptions): Publisher =
           signal.addEventListener('abort', abort, { once: true })
           entry.detach = () => signal.removeEventListener('abort', abort)
         }
-        waiting.set(entry.token, entry)
-        pump()
+        if (waiting.size === 0 && hasRoom()) launch(entry)
+        else waiting.set(entry.token, entry)
       })
     },
     async close(graceMs) {

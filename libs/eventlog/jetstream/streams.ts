@@ -28,13 +28,25 @@ export type PrepareOptions = ConnectionOptions & {
 /** Sizes that the streams got, bytes. */
 export type PreparedStreams = { logBytesMax: number; outputBytesMax: number; filesBytesMax: number }
 
-/** A stream smaller than this is of no use: better an error now. */
-const streamBytesMin = 1024 * 1024
+/** A log smaller than this is of no use: better an error now. */
+const logBytesMin = 1024 * 1024
+/** Codes of "can't reserve that much": server, memory, account, size of one stream. */
 const insufficient = [10047, 10028, 10002, 10122]
+/** "Name already in use with a different configuration": made meanwhile, or at a larger share. */
+const nameInUse = 10058
+
+type Wanted = {
+  config: Partial<StreamConfig> & { name: string }
+  asked: number | undefined
+  standard: number
+  /** Size that it has already; null when it does not exist. */
+  kept: number | null
+}
 
 /**
- * Creates or updates all streams of a namespace. Idempotent; concurrent calls are safe. LOG is made first, so it gets
- * the largest share of the server's store.
+ * Creates or updates all streams of a namespace. Idempotent; concurrent calls are safe.
+ * The server does not say how much it can reserve, so all new streams are made at their full size, and if they don't
+ * fit, all at half of it, and so on.
  * @throws BrokerError: unreachable, server-too-old, denied, no-space (not even small ones fit), bad-stream (a stream
  * of that name or subject exists and can't become what is needed, or a setting did not stick).
  */
@@ -45,57 +57,69 @@ export const prepareStreams = async (options: PrepareOptions): Promise<PreparedS
   try {
     const link = newLink(nc)
     const jsm = await jetstreamManager(nc, { checkAPI: false })
-    const budget = await ask(link, 'Reading the account', () => jsm.getAccountInfo())
-    const most = budget.limits.max_storage > 0 ? budget.limits.max_storage : Number.POSITIVE_INFINITY
-    const make = (config: Partial<StreamConfig> & { name: string }, asked: number | undefined, standard: number) =>
-      prepare(link, jsm, config, asked, Math.min(asked ?? standard, most))
-    const logBytesMax = await make(logStream(subjects, replicas), options.logBytesMax, limits.logBytesMax)
-    const filesBytesMax = await make(filesStream(subjects, replicas), options.filesBytesMax, limits.filesStreamBytesMax)
-    const outputBytesMax = await make(
-      outputStream(subjects, replicas),
-      options.outputBytesMax,
-      limits.outputStreamBytesMax,
-    )
     const beats = beatStream(subjects, replicas)
-    await make(beats, undefined, beats.max_bytes!)
-    return { logBytesMax, outputBytesMax, filesBytesMax }
+    const wanted = await Promise.all(
+      (
+        [
+          [logStream(subjects, replicas), options.logBytesMax, limits.logBytesMax],
+          [filesStream(subjects, replicas), options.filesBytesMax, limits.filesStreamBytesMax],
+          [outputStream(subjects, replicas), options.outputBytesMax, limits.outputStreamBytesMax],
+          [beats, undefined, beats.max_bytes!],
+        ] as const
+      ).map(async ([config, asked, standard]) => {
+        const existing = await existingStream(link, jsm, config.name)
+        return { config, asked, standard, kept: existing?.config.max_bytes ?? null }
+      }),
+    )
+    for (let share = 1; ; share /= 2) {
+      const sizes = wanted.map((stream) => sizeAt(stream, share))
+      try {
+        for (const [index, { config }] of wanted.entries())
+          await put(link, jsm, { ...config, max_bytes: sizes[index]! })
+        const [logBytesMax, filesBytesMax, outputBytesMax] = sizes as [number, number, number, number]
+        return { logBytesMax, filesBytesMax, outputBytesMax }
+      } catch (error) {
+        const tooBig = insufficient.includes(apiCodeOf(error))
+        if (tooBig && sizeAt(wanted[0]!, share / 2) >= logBytesMin && share > 1e-6) continue
+        throw tooBig ? toBrokerError(error, `Preparing the streams of ${subjects.namespace}`) : error
+      }
+    }
   } finally {
     await nc.close()
   }
 }
 
-/** One stream; resolves with its max_bytes. */
-const prepare = async (
-  link: Link,
-  jsm: JetStreamManager,
-  config: Partial<StreamConfig> & { name: string },
-  asked: number | undefined,
-  wanted: number,
-): Promise<number> => {
-  const { name } = config
-  const existing = await ask(link, `Reading ${name}`, () => jsm.streams.info(name)).catch((error: BrokerError) => {
-    if (isStreamMissing(error.cause)) return null
+/** What exists never shrinks, and grows only when asked to. */
+const sizeAt = ({ asked, standard, kept }: Wanted, share: number): number =>
+  kept === null ? Math.floor((asked ?? standard) * share) : Math.max(kept, Math.floor((asked ?? 0) * share))
+
+const existingStream = async (link: Link, jsm: JetStreamManager, name: string) => {
+  try {
+    return await ask(link, `Reading ${name}`, () => jsm.streams.info(name))
+  } catch (error) {
+    if (error instanceof BrokerError && isStreamMissing(error.cause)) return null
     throw error
-  })
-  const kept = existing === null ? 0 : existing.config.max_bytes
-  for (let size = existing === null ? wanted : Math.max(kept, asked ?? 0); ; ) {
-    const full = { ...config, max_bytes: size }
-    try {
-      const info = await ask(link, `Preparing ${name}`, () =>
-        // A copy: the library writes into what it is given.
-        existing === null ? jsm.streams.add({ ...full }) : jsm.streams.update(name, { ...full }),
-      )
-      checkEcho(full, info.config)
-      return size
-    } catch (error) {
-      const cause = error instanceof BrokerError ? error.cause : error
-      const tooBig = cause instanceof JetStreamApiError && insufficient.includes(cause.code)
-      if (!tooBig) throw refusal(error, name)
-      const smaller = Math.max(kept, Math.floor(size / 2))
-      if (smaller < streamBytesMin || smaller === size)
-        throw new BrokerError('no-space', `${name}: the server can't reserve ${size} bytes for it.`, { cause })
-      size = smaller
-    }
+  }
+}
+
+const apiCodeOf = (error: unknown): number => {
+  const cause = error instanceof BrokerError ? error.cause : error
+  return cause instanceof JetStreamApiError ? cause.code : 0
+}
+
+/** Makes one stream or brings it up to date, and checks what the server took over. */
+const put = async (link: Link, jsm: JetStreamManager, config: Wanted['config']): Promise<void> => {
+  const what = `Preparing ${config.name}`
+  try {
+    // Copies: the library writes into what it is given.
+    const info = await ask(link, what, () => jsm.streams.add({ ...config })).catch((error: unknown) => {
+      if (apiCodeOf(error) !== nameInUse) throw error
+      return ask(link, what, () => jsm.streams.update(config.name, { ...config }))
+    })
+    checkEcho(config, info.config)
+  } catch (error) {
+    if (insufficient.includes(apiCodeOf(error))) throw error
+    throw refusal(error, config.name)
   }
 }
 

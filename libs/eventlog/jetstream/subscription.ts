@@ -14,7 +14,7 @@ import type { ConsumerInfo, ConsumerMessages, JetStreamClient, JsMsg } from '@na
 import { timing } from '#schemas'
 import type { Follow } from '../port.ts'
 import type { Link } from './link.ts'
-import { pause } from './patience.ts'
+import { broken, pause, whileConnected } from './patience.ts'
 import { ackSubjectOf, type Delivery, deliveryOf } from './stored.ts'
 
 /** What an opener hands back: the consumer, and what to do with what it delivers. */
@@ -22,6 +22,8 @@ export type Opened<T> = {
   consumer: ConsumerInfo
   /** Number that the next delivery of this consumer must have. */
   nextDelivery: number
+  /** Handed over before anything that it delivers. */
+  first?: T | null
   /** Called for each message in the order of arrival: what to hand over; null passes it over, 'reopen' gives up on this consumer. */
   accept(message: JsMsg, delivery: Delivery): T | null | 'reopen'
   /** Called after each batch was handed over (`idle` false), and when the server says that nothing is pending. */
@@ -72,8 +74,10 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
   const run = async () => {
     let waitMs = reopenMsMin
     while (!ending.signal.aborted) {
-      const opened = link.status() === 'connected' ? await options.open() : null
-      if (opened !== null) {
+      const opening = link.status() === 'connected' ? options.open() : Promise.resolve(null)
+      const opened = await whileConnected(link, opening)
+      if (opened === broken) void opening.then((late) => late?.dispose?.()).catch(() => {})
+      else if (opened !== null) {
         const received = ending.signal.aborted ? 0 : await readUntilBroken(opened)
         opened.dispose?.()
         if (received > 0) waitMs = reopenMsMin
@@ -92,9 +96,9 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
     let accepted = 0
     let heardMs = performance.now()
     let over = false
-    let broken = () => {}
+    let giveUp = () => {}
     const brokenOnce = new Promise<void>((resolve) => {
-      broken = () => {
+      giveUp = () => {
         over = true
         resolve()
       }
@@ -104,11 +108,11 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
         act()
       } catch (error) {
         end(error)
-        broken()
+        giveUp()
       }
     }
     const afterwards = (idle: boolean) => {
-      if (!ending.signal.aborted && opened.after?.(idle) === 'reopen') broken()
+      if (!ending.signal.aborted && opened.after?.(idle) === 'reopen') giveUp()
     }
     const handOver = () => {
       if (scheduled !== null) clearImmediate(scheduled)
@@ -126,10 +130,10 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
       heardMs = performance.now()
       guarded(() => {
         const delivery = deliveryOf(ackSubjectOf(message))
-        if (delivery.number !== nextDelivery) return broken()
+        if (delivery.number !== nextDelivery) return giveUp()
         nextDelivery++
         const value = opened.accept(message, delivery)
-        if (value === 'reopen') return broken()
+        if (value === 'reopen') return giveUp()
         if (value === null) return
         accepted++
         batch.push(value)
@@ -143,13 +147,25 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
         if (notice.type === 'heartbeat') {
           heardMs = performance.now()
           if (batch.length === 0) guarded(() => afterwards(true))
-        } else if (notice.type.endsWith('_not_found') || notice.type === 'consumer_deleted') broken()
-        else if (notice.type === 'no_responders') broken()
+        } else if (notice.type.endsWith('_not_found') || notice.type === 'consumer_deleted') giveUp()
+        else if (notice.type === 'no_responders') giveUp()
       }
     }
 
-    guarded(() => afterwards(false))
-    if (ending.signal.aborted) return 0
+    // From here on: a break before the first pull must not be missed either.
+    const unlistenRead = link.listen({ onDisconnected: giveUp, onReconnected: giveUp })
+    ending.signal.addEventListener('abort', giveUp)
+    const release = () => {
+      unlistenRead()
+      ending.signal.removeEventListener('abort', giveUp)
+    }
+    if (opened.first != null) batch.push(opened.first)
+    if (batch.length > 0) handOver()
+    else guarded(() => afterwards(false))
+    if (over) {
+      release()
+      return 0
+    }
     const messages = await js.consumers.getConsumerFromInfo(opened.consumer).consume({
       callback: onMessage,
       max_messages: outstandingMax,
@@ -157,17 +173,14 @@ export const subscribe = <T extends object>(options: SubscriptionOptions<T>): Fo
       expires: pullExpiresMs,
       idle_heartbeat: heartbeatMs,
     })
-    const unlistenRead = link.listen({ onDisconnected: broken, onReconnected: broken })
-    ending.signal.addEventListener('abort', broken)
     const watchdog = setInterval(() => {
-      if (performance.now() - heardMs > stallMs) broken()
+      if (performance.now() - heardMs > stallMs) giveUp()
     }, stallMs / 4)
-    void messages.closed().then(broken, broken)
-    void watchNotices(messages).catch(broken)
+    void messages.closed().then(giveUp, giveUp)
+    void watchNotices(messages).catch(giveUp)
     await brokenOnce
     clearInterval(watchdog)
-    unlistenRead()
-    ending.signal.removeEventListener('abort', broken)
+    release()
     messages.stop()
     // What was accepted before the break is in order and whole: it is handed over, not fetched again.
     handOver()

@@ -77,7 +77,8 @@ const change = (rows: Rows, job: JobRow, attempt: AttemptRow, event: AttemptEven
       return givenBack(rows, job, event.reason, job.cancelAsked)
     case 'refused':
       attempt.state = 'refused'
-      job.refusals++
+      // Given back because others held the host too long: nobody's fault, and not counted.
+      if (event.reason.code !== 'host-queue-wait') job.refusals++
       return givenBack(rows, job, event.reason, job.cancelAsked || job.refusals > limits.refusalsMax)
     case 'lost':
       attempt.state = 'lost'

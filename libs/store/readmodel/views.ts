@@ -66,7 +66,9 @@ export const jobView = (row: JobRow, attempts: readonly AttemptRow[], spec: JobS
   }
 }
 
-const resultOf = (attempt: AttemptRow): NonNullable<JobView['result']> => {
+/** Null for an attempt that never ran. */
+const resultOf = (attempt: AttemptRow): JobView['result'] => {
+  if (attempt.state === 'refused' || attempt.state === 'revoked') return null
   const error = parsed<{ code: string; message: string }>(attempt.error)
   const cause = attempt.cause ?? (attempt.state === 'lost' ? 'lost' : null)
   return {

@@ -53,16 +53,18 @@ export class RunningAttempt {
     this.#onEnd = onEnd
   }
 
-  /** Null when it runs; else how it ended without having run. */
-  spawn(): AttemptEnd | null {
+  /** Spawns. When `pid` is still 0 afterwards it could not be started; `onEnd` is called in any case. */
+  spawn(): void {
     const { attemptId, command, env, stdin } = this.request
     let files: AttemptFiles
     try {
       files = makeFiles(this.#context.data, attemptId, stdin)
     } catch (error) {
-      return this.#unspawned(error as NodeJS.ErrnoException, this.#context.data)
+      return this.#unspawned(filesFailure(error as NodeJS.ErrnoException))
     }
     const cwd = this.request.cwd ?? files.scratch
+    const fail = (error: NodeJS.ErrnoException): void =>
+      this.#unspawned(explainSpawnFailure(error, command[0]!, cwd, env['PATH'] ?? ''))
     try {
       const child = this.#context.containment.born(attemptId, () =>
         spawn(command[0]!, command.slice(1), {
@@ -72,11 +74,10 @@ export class RunningAttempt {
           stdio: [files.stdin, files.stdout, files.stderr],
         }),
       )
-      if (child.pid === undefined) return this.#refused(child, cwd)
-      this.#runs(child, child.pid)
-      return null
+      if (child.pid === undefined) child.once('error', fail)
+      else this.#runs(child, child.pid)
     } catch (error) {
-      return this.#unspawned(error as NodeJS.ErrnoException, cwd)
+      fail(error as NodeJS.ErrnoException)
     } finally {
       closeFiles(files)
     }
@@ -84,7 +85,7 @@ export class RunningAttempt {
 
   /** Ends it: TERM, grace, KILL. Called again it can only shorten the grace. */
   stop(cause: StopCause, graceMs: number, error?: { code: string; message: string }): void {
-    if (this.#ended) return
+    if (this.#ended || this.pid === 0) return
     const killAtMs = performance.now() + graceMs
     const first = this.#stopping === null
     if (first && this.#exit === null) {
@@ -192,21 +193,17 @@ export class RunningAttempt {
     })
   }
 
-  /** Node gave no pid: the reason comes as an event in the next turn, but can be found by the same look now. */
-  #refused(child: ChildProcess, cwd: string): AttemptEnd {
-    // spawnfile and the errno are all that Node keeps; the errno stands in exitCode as a negative number.
-    child.on('error', () => {})
-    const { getSystemErrorName } = process.getBuiltinModule('node:util')
-    const code = child.exitCode !== null && child.exitCode < 0 ? getSystemErrorName(child.exitCode) : 'ENOENT'
-    return this.#unspawned(Object.assign(new Error(`spawn ${code}`), { code }), cwd)
-  }
-
-  #unspawned(error: NodeJS.ErrnoException, cwd: string): AttemptEnd {
-    const { attemptId, command, env } = this.request
+  #unspawned(error: { code: string; message: string }): void {
+    const { attemptId } = this.request
+    this.#ended = true
     void this.#context.containment.isEmpty(attemptId, 0)
-    if (error.code === 'EEXIST')
-      return lostEnd(attemptId, Date.now(), 'spawned-before', 'The folder of this attempt exists: it was spawned before.')
-    const end = lostEnd(attemptId, Date.now(), '', '')
-    return { ...end, cause: 'spawn', error: explainSpawnFailure(error, command[0]!, cwd, env['PATH'] ?? '') }
+    this.#onEnd(lostEnd(attemptId, Date.now(), error, error.code === spawnedBefore ? 'lost' : 'spawn'))
   }
 }
+
+const spawnedBefore = 'spawned-before'
+
+const filesFailure = (error: NodeJS.ErrnoException): { code: string; message: string } =>
+  error.code === 'EEXIST'
+    ? { code: spawnedBefore, message: 'The folder of this attempt exists: it was spawned before.' }
+    : { code: error.code ?? 'UNKNOWN', message: `The files of the attempt could not be made: ${error.message}` }

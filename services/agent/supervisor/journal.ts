@@ -179,17 +179,22 @@ const syncFolder = (path: string): void => {
   }
 }
 
-/** An end that was never seen: the supervisor that owned the attempt died. */
-export const lostEnd = (attemptId: string, atMs: number, code: string, message: string): AttemptEnd => ({
+/** An end without a process that anybody saw: the supervisor that owned it died, or it could not be spawned. */
+export const lostEnd = (
+  attemptId: string,
+  atMs: number,
+  error: { code: string; message: string },
+  cause: 'lost' | 'spawn' = 'lost',
+): AttemptEnd => ({
   attemptId,
-  cause: 'lost',
+  cause,
   exitCode: null,
   signal: null,
   pid: null,
   startedAtMs: null,
   endedAtMs: atMs,
   usage: { wallMs: 0 },
-  error: { code, message },
+  error,
   stdoutBytes: 0,
   stderrBytes: 0,
   stdoutTail: '',

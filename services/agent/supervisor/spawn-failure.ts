@@ -2,7 +2,7 @@
  * Why a command could not be started, in words that help. The kernel and Node say ENOENT for a missing command, a
  * missing interpreter and a missing working folder alike; here they are told apart by looking.
  */
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export type SpawnFailure = { code: string; message: string }
@@ -14,7 +14,7 @@ export const explainSpawnFailure = (
   path: string,
 ): SpawnFailure => {
   const code = error.code ?? 'UNKNOWN'
-  return { code: folderFault(cwd)?.code ?? code, message: folderFault(cwd)?.message ?? programFault(code, program, path) ?? error.message }
+  return folderFault(cwd) ?? { code, message: programFault(code, program, path) ?? error.message }
 }
 
 const folderFault = (cwd: string): SpawnFailure | null => {
@@ -66,7 +66,7 @@ const programFault = (code: string, program: string, path: string): string | nul
   }
 }
 
-const statOf = (path: string): ReturnType<typeof statSync> | 'hidden' | null => {
+const statOf = (path: string): Stats | 'hidden' | null => {
   try {
     return statSync(path)
   } catch (error) {

@@ -6,7 +6,7 @@
  * its parent is, so that there is no moment outside. The parent's own CPU time in the leaf is taken off again.
  * Must never kill a leaf while the supervisor is in it: `born` is synchronous and always leaves.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readProcessStat } from '#process'

@@ -11,7 +11,7 @@ export interface Containment {
   born<T>(attemptId: string, spawn: () => T): T
   /**
    * Called when the attempt's first process has been reaped (and again until true): whether nothing of the tree lives.
-   * `true` also lets go of what was held for the attempt.
+   * Also called, with pid 0, when it could not be spawned. `true` also lets go of what was held for the attempt.
    */
   isEmpty(attemptId: string, pid: number): boolean | Promise<boolean>
   /** SIGKILL to everything of the attempt that lives. `reaped`: its first process is gone, so its pid names nobody. */

@@ -34,6 +34,8 @@ export class ProcessGroupContainment implements Containment {
   }
 
   async isEmpty(attemptId: string, pid: number): Promise<boolean> {
+    // It could not be spawned.
+    if (pid === 0) return true
     if (groupLives(pid)) {
       // A member may be a zombie that nobody has reaped yet: only a look can tell.
       if (this.#look(pid, attemptId).length > 0) return false
@@ -129,6 +131,8 @@ const groupLives = (group: number): boolean => {
 
 /** Only while the group's leader is not reaped: else the number may name somebody else. */
 export const signalGroup = (leader: number, signal: NodeJS.Signals): void => {
+  // kill(2): 0 and -1 mean one's own group and everybody.
+  if (leader <= 1) return
   try {
     process.kill(-leader, signal)
   } catch {
