@@ -18,8 +18,7 @@ const readOwner = (path: string): LockOwner | null => {
   }
 }
 
-const lives = (owner: LockOwner): boolean =>
-  owner.bootId === readBootId() && isSameProcess(owner.pid, owner.startTicks)
+const lives = (owner: LockOwner): boolean => owner.bootId === readBootId() && isSameProcess(owner.pid, owner.startTicks)
 
 /** Takes the lock at `path`, or says who holds it. Throws what the file system throws (missing folder, full disk). */
 export const takeLock = (path: string): LockResult => {

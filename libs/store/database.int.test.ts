@@ -8,7 +8,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type DatabaseKind, openDatabase } from './database.ts'
 import type { StoreError } from './errors.ts'
-import { openSnapshots } from './snapshots.ts'
+import { SnapshotStore } from './snapshots.ts'
 
 let folder: string
 let path: string
@@ -95,7 +95,7 @@ describe('a file that is not ours', () => {
   })
 
   it('is refused when it is another kind of ours', () => {
-    openSnapshots(path).close()
+    new SnapshotStore(path).close()
     expect(refusal(() => openDatabase(path, one)).code).toBe('foreign-database')
   })
 
@@ -147,14 +147,14 @@ describe('a file in use', () => {
 
 describe('snapshots', () => {
   it('keep the last three and give the newest', () => {
-    const snapshots = openSnapshots(path)
+    const snapshots = new SnapshotStore(path)
     expect(snapshots.latest()).toBeNull()
     for (const position of [10, 40, 20, 30]) snapshots.save(position, Buffer.from(`at ${position}`))
     expect(snapshots.latest()).toEqual({ position: 40, bytes: Buffer.from('at 40') })
     expect(snapshots.latest(40)?.position).toBe(30)
     expect(snapshots.latest(20)).toBeNull()
     snapshots.close()
-    const again = openSnapshots(path)
+    const again = new SnapshotStore(path)
     expect(again.latest()?.position).toBe(40)
     again.clear()
     expect(again.latest()).toBeNull()
@@ -162,11 +162,11 @@ describe('snapshots', () => {
   })
 
   it('pass over one whose bytes have changed', () => {
-    const snapshots = openSnapshots(path)
+    const snapshots = new SnapshotStore(path)
     for (const position of [10, 20]) snapshots.save(position, Buffer.from(`at ${position}`))
     snapshots.close()
     new Database(path).exec("UPDATE snapshots SET bytes = x'00' WHERE position = 20").close()
-    const again = openSnapshots(path)
+    const again = new SnapshotStore(path)
     expect(again.latest()?.position).toBe(10)
     again.close()
   })

@@ -61,7 +61,4 @@ export class SnapshotStore {
   }
 }
 
-/** Opens or creates a file of snapshots. Throws StoreError (as openDatabase), `in-use` when another process has it. */
-export const openSnapshots = (path: string): SnapshotStore => new SnapshotStore(path)
-
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

@@ -1,23 +1,28 @@
-/** The archive's process. */
+/** The archive's process: flags, then `runService`. */
 import { Command } from 'commander'
 import { connectBroker } from '#eventlog'
 import { newLogger, runService } from '#runtime'
+import { namespacePattern } from '#schemas'
 import { Archive } from './archive.ts'
 
-const program = new Command('archive')
-  .description('Keeps the log for good, folds it into the read model, answers questions.')
-  .requiredOption('--nats <url>', 'where the broker is')
-  .option('--namespace <name>', "prefix of the cell's subjects", 'mr')
-  .requiredOption('--data <dir>', 'folder for the database; one archive a folder')
+const command = new Command('millrace archive')
+  .description('Keeps the log for good, folds it into the read model, answers questions about it.')
+  .requiredOption('--nats <url...>', 'NATS server, or several of one cluster')
+  .option('--namespace <name>', 'prefix of all subjects and streams: one cell', 'mr')
+  .option('--data <dir>', 'folder for the database; one archive a folder', '.millrace/archive')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  .parse()
+  .parse(process.argv.slice(2), { from: 'user' })
 
-const { nats, namespace, data } = program.opts<{ nats: string; namespace: string; data: string }>()
+const flags = command.opts<{ nats: string[]; namespace: string; data: string }>()
+if (!new RegExp(namespacePattern).test(flags.namespace))
+  command.error(`error: --namespace ${JSON.stringify(flags.namespace)} does not match ${namespacePattern}`)
+
 const logger = newLogger('archive')
+const { namespace, nats: servers } = flags
 const archive = new Archive({
-  dataDir: data,
+  dataDir: flags.data,
   namespace,
-  connect: (signal) => connectBroker({ servers: nats, name: 'archive', namespace, signal }),
+  connect: (signal) => connectBroker({ servers, name: 'archive', namespace, signal }),
   logger,
 })
 await runService(archive, logger)

@@ -76,6 +76,9 @@ it('the standby leads and decides when the leader is killed', async () => {
   expect(after.epoch).toBeGreaterThan(before.epoch!)
   expect(reader.epoch).toBe(after.epoch)
   expectOnce(reader, agent, ['before', 'after'])
+  // The killed one comes back on its own data folder and follows.
+  const again = await scheduler('a')
+  expect(await again.ready).toMatchObject({ ready: 'scheduler', id: 'a' })
 })
 
 it('a leader that was paused steps down when it comes back, and what it decides late is ignored by all', async () => {

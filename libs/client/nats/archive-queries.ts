@@ -32,6 +32,12 @@ export class ArchiveQueries {
     const giveUpAt = performance.now() + waitMs
     for (;;) {
       throwIfAborted(signal)
+      // A request while disconnected would only run into its own, long limit.
+      if (this.#broker.status() !== 'connected') {
+        if (performance.now() > giveUpAt) throw new ClientError('broker-unreachable', 'The broker can’t be reached.')
+        await delay(pauseMs)
+        continue
+      }
       try {
         const answer = await orAborted(
           this.#broker.notices.request(this.#subjects.query(name), bytes, answerLimitMs),

@@ -81,7 +81,8 @@ describe('any losses, delays, pauses and restarts', () => {
 
 /**
  * The log's fence makes two deciders harmless; the lease keeps them from happening at all as long as what a standby
- * hears is late by less than the 500 ms between "stops deciding" and "claims", whatever happens to the renewals.
+ * hears, and a claimer of its own claim, is late by less than the 500 ms between "stops deciding" and "claims", whatever
+ * happens to the renewals and to the answers.
  */
 it('with a watch that is late but not lossy, no two ever hold themselves entitled to decide', () => {
   const slow = cell(

@@ -3,6 +3,7 @@
  * virtual time. Each way of a message (claim, its answer, renewal, its answer, what is seen) has its own delay and
  * may be lost where the real one may be; instances pause and get what piled up meanwhile afterwards, timer first.
  */
+import { timing } from '#schemas'
 import {
   type LeaderInput,
   type LeaderOutput,
@@ -59,7 +60,7 @@ export class SimulatedCell {
   #sequence = 0
   /** What an instance did wrong, as a sentence; empty in a sound run. */
   readonly faultsFound: string[] = []
-  /** Moments in which two instances held themselves entitled to decide. */
+  /** Moments in which two instances held themselves entitled to decide, none by a claim that came back late. */
   overlaps = 0
 
   constructor(names: string[], faults: Faults, dice: Dice) {
@@ -126,7 +127,8 @@ export class SimulatedCell {
 
   #perform(instance: Instance, output: LeaderOutput): void {
     if (output.type === 'claim') instance.claimedAtMs = this.nowMs
-    if (output.type === 'lead') instance.late = this.nowMs - instance.claimedAtMs > timing.leaderStopMs
+    if (output.type === 'lead')
+      instance.late = this.nowMs - instance.claimedAtMs > timing.leaderClaimMs - timing.leaderStopMs
     if (output.type === 'claim')
       this.#later(this.#delay(), () => this.#store(instance, output.expectedLastSubjectSequence))
     if (output.type === 'renew') this.#renew(instance, { leader: instance.name, ...output })
@@ -176,7 +178,16 @@ export class SimulatedCell {
   restart(index: number, name: string): void {
     const newest = this.claims.at(-1) ?? null
     const state = newLeader({ self: name, jitterMs: Math.floor(this.#dice() * 300), newest, atMs: this.nowMs })
-    this.instances[index] = { name, state, pausedUntilMs: 0, inbox: [], seenEpoch: 0, cutUntilMs: 0, claimedAtMs: 0, late: false }
+    this.instances[index] = {
+      name,
+      state,
+      pausedUntilMs: 0,
+      inbox: [],
+      seenEpoch: 0,
+      cutUntilMs: 0,
+      claimedAtMs: 0,
+      late: false,
+    }
   }
 
   /** Instances that hold themselves leaders of the newest epoch in the log. */
@@ -194,7 +205,7 @@ export class SimulatedCell {
         found(`${name} leads epoch ${state.epoch}, which is not its own`)
       if (seenEpoch > state.epoch) found(`${name} leads though it has seen a newer claim`)
     }
-    if (this.instances.filter((one) => one.pausedUntilMs <= this.nowMs && mayDecide(one.state, this.nowMs)).length > 1)
-      this.overlaps++
+    const deciding = this.instances.filter((one) => one.pausedUntilMs <= this.nowMs && mayDecide(one.state, this.nowMs))
+    if (deciding.length > 1 && !deciding.some(({ late }) => late)) this.overlaps++
   }
 }

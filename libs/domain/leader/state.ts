@@ -36,6 +36,9 @@
  * - *Standby is paused*: time that it slept through is not counted as silence, renewals may be waiting in its socket.
  * - *Renewals get lost, the log is fine*: the leader stops by itself after 1.5 s.
  * - *The answer to a claim gets lost*: nothing waits for it; the claim is seen in LOG, or a newer one is.
+ * - *A claim comes back late* (the broker was away, or the claimer slept): it leads at once, because everybody else waits
+ *   since they saw that claim. Should one of them have waited it out already, the log says so next; until then two may
+ *   decide at a time, the older one without effect. Only so: whose claim came back within 500 ms is alone while it may decide.
  * - *A claim is refused*: somebody was faster, or the fold is behind: wait the full time again.
  * - *The lease's stream was wiped* (it lives in memory) or nobody leads at start: full wait, then claim.
  * - *A machine is suspended*: monotonic clocks may stand still meanwhile. The log's fence holds; the newer claim deposes.

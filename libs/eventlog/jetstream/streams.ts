@@ -74,8 +74,8 @@ export const prepareStreams = async (options: PrepareOptions): Promise<PreparedS
     for (let share = 1; ; share /= 2) {
       const sizes = wanted.map((stream) => sizeAt(stream, share))
       try {
-        for (const [index, { config }] of wanted.entries())
-          await put(link, jsm, { ...config, max_bytes: sizes[index]! })
+        for (const [index, { config, kept }] of wanted.entries())
+          await put(link, jsm, { ...config, max_bytes: sizes[index]! }, kept !== null)
         const [logBytesMax, filesBytesMax, outputBytesMax] = sizes as [number, number, number, number]
         return { logBytesMax, filesBytesMax, outputBytesMax }
       } catch (error) {
@@ -108,11 +108,13 @@ const apiCodeOf = (error: unknown): number => {
 }
 
 /** Makes one stream or brings it up to date, and checks what the server took over. */
-const put = async (link: Link, jsm: JetStreamManager, config: Wanted['config']): Promise<void> => {
+const put = async (link: Link, jsm: JetStreamManager, config: Wanted['config'], known: boolean): Promise<void> => {
   const what = `Preparing ${config.name}`
   try {
     // Copies: the library writes into what it is given.
-    const info = await ask(link, what, () => jsm.streams.add({ ...config })).catch((error: unknown) => {
+    const info = await ask(link, what, () =>
+      known ? jsm.streams.update(config.name, { ...config }) : jsm.streams.add({ ...config }),
+    ).catch((error: unknown) => {
       if (apiCodeOf(error) !== nameInUse) throw error
       return ask(link, what, () => jsm.streams.update(config.name, { ...config }))
     })

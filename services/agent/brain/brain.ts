@@ -8,12 +8,12 @@
  * 4. One commit of facts is on its way at a time; what comes meanwhile makes the next.
  * 5. An end is kept, here and by the supervisor, until it has been seen in LOG.
  */
-import { composeCommit, commitOf } from './facts.ts'
+import { commitOf, composeCommit } from './facts.ts'
 import type { Input, Output } from './io.ts'
 import { acknowledged, applyEcho, applyOrders } from './orders.ts'
 import { fold, type SpoolRecord, written } from './records.ts'
-import { applyReports, reconcile } from './supervised.ts'
 import type { Brain, Deferred, OutboxCommit } from './state.ts'
+import { applyReports, reconcile } from './supervised.ts'
 
 /** What one turn gathers. */
 export class Turn {
@@ -56,7 +56,7 @@ const take = (turn: Turn, input: Input): void => {
       const { identity } = input
       brain.rebooted = brain.bootId !== null && brain.bootId !== identity.bootId
       brain.identity = identity
-      turn.record({ t: 'life', bootId: identity.bootId, logCreatedMs: input.logCreatedMs })
+      turn.record({ t: 'life', host: brain.host, bootId: identity.bootId, logCreatedMs: input.logCreatedMs })
       reconcile(turn, input.attempts)
       brain.joinWanted = true
       return
@@ -82,6 +82,9 @@ const take = (turn: Turn, input: Input): void => {
       return
     case 'supervisor-down':
       brain.supervisorUp = false
+      return
+    case 'closing':
+      brain.closing = true
       return
     case 'leave':
       brain.pending.push({ type: 'left', reason: { code: 'host-leaving', text: input.text } })

@@ -28,6 +28,8 @@ export type Input =
   | { kind: 'reports'; reports: readonly SupervisorReport[] }
   | { kind: 'supervisor-up'; pid: number; attempts: readonly SupervisorAttempt[] }
   | { kind: 'supervisor-down' }
+  /** From here on orders are given back. */
+  | { kind: 'closing' }
   /** Says `left`. */
   | { kind: 'leave'; text: string }
 

@@ -4,8 +4,8 @@ import type { Turn } from './brain.ts'
 import { isEnd, refusedFact } from './facts.ts'
 import type { StartOrder } from './io.ts'
 import { attemptOf } from './records.ts'
-import { startOrStop } from './supervised.ts'
 import type { Brain, HeldAttempt, OutboxCommit } from './state.ts'
+import { startOrStop } from './supervised.ts'
 
 /** The epoch in force at this place of the log; null when no leader-claimed before it is known. */
 const epochAt = (brain: Brain, sequence: number): number | null => {
@@ -58,17 +58,16 @@ const assigned = (turn: Turn, event: Assigned, fence: number, trace: string | nu
 /** Claims an order, or gives it back. Also called for orders that an agent before this one took in and did not answer. */
 export const answer = (turn: Turn, held: HeldAttempt): void => {
   const { brain } = turn
-  const [fault] = eventFaults('submitted', { type: 'submitted', job: held.job, spec: held.spec })
-  const why = fault
-    ? `The spec does not fit its schema: ${fault.pointer} ${fault.message}`
-    : brain.attempts.size > limits.attemptsPerHostMax
-      ? `The host holds ${limits.attemptsPerHostMax} attempts already.`
-      : null
-  if (why === null) brain.pending.push({ type: 'claimed', job: held.job, attempt: held.attempt })
-  else {
+  const refuse = (code: string, text?: string): void => {
     brain.ending.add(held.id)
-    brain.pending.push(refusedFact(held, 'host-refused', why))
+    brain.pending.push(refusedFact(held, code, text))
   }
+  if (brain.closing) return refuse('host-leaving')
+  const [fault] = eventFaults('submitted', { type: 'submitted', job: held.job, spec: held.spec })
+  if (fault) return refuse('host-refused', `The spec does not fit its schema: ${fault.pointer} ${fault.message}`)
+  if (brain.attempts.size > limits.attemptsPerHostMax)
+    return refuse('host-refused', `The host holds ${limits.attemptsPerHostMax} attempts already.`)
+  brain.pending.push({ type: 'claimed', job: held.job, attempt: held.attempt })
 }
 
 const stop = (turn: Turn, id: string, graceMs: number, how: 'revoked' | 'ordered'): void => {

@@ -2,11 +2,11 @@
  * The records of the spool and what each does to the brain. The live brain changes its durable part only through
  * `fold`, so replaying the records gives exactly the same state.
  */
-import { type Commit, type FactEvent, attemptIdOf } from '#schemas'
+import { attemptIdOf, type Commit, type FactEvent } from '#schemas'
 import type { Brain, HeldAttempt, OutboxCommit } from './state.ts'
 
 export type SpoolRecord =
-  | { t: 'life'; bootId: string; logCreatedMs: number }
+  | { t: 'life'; host: string; bootId: string; logCreatedMs: number }
   | { t: 'leader'; sequence: number }
   /** A whole attempt: a new order, an adopted one, or (after a compaction) any. */
   | { t: 'attempt'; attempt: HeldAttempt }
@@ -28,6 +28,7 @@ export const fold = (brain: Brain, record: SpoolRecord): void => {
   switch (record.t) {
     case 'life':
       brain.bootId = record.bootId
+      brain.logCreatedMs = record.logCreatedMs
       return
     case 'leader':
       if (!brain.claims.includes(record.sequence)) brain.claims.push(record.sequence)
@@ -87,8 +88,10 @@ const seen = (brain: Brain, id: string): void => {
 }
 
 /** The fewest records that fold to the same durable state: what a compaction writes. */
-export const compactRecords = (brain: Brain, logCreatedMs: number): SpoolRecord[] => [
-  ...(brain.bootId === null ? [] : [{ t: 'life' as const, bootId: brain.bootId, logCreatedMs }]),
+export const compactRecords = (brain: Brain): SpoolRecord[] => [
+  ...(brain.bootId === null
+    ? []
+    : [{ t: 'life' as const, host: brain.host, bootId: brain.bootId, logCreatedMs: brain.logCreatedMs }]),
   ...brain.claims.map((sequence) => ({ t: 'leader' as const, sequence })),
   ...(brain.upTo > 0 ? [{ t: 'upto' as const, sequence: brain.upTo }] : []),
   // Facts first: what they say of an attempt is already in it.

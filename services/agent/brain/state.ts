@@ -31,13 +31,18 @@ export type OutboxCommit = { id: string; bytes: Uint8Array; events: readonly Fac
 export type Identity = Omit<Joined, 'type' | 'inventory'>
 
 /** What happens once a batch of records is durable. */
-export type Deferred = { kind: 'acknowledge'; sequence: number } | { kind: 'publish'; id: string; bytes: Uint8Array } | { kind: 'forget'; ids: readonly string[] }
+export type Deferred =
+  | { kind: 'acknowledge'; sequence: number }
+  | { kind: 'publish'; id: string; bytes: Uint8Array }
+  | { kind: 'forget'; ids: readonly string[] }
 
 export type Brain = {
   readonly host: string
   readonly incarnation: string
   /** Boot in which the records were written; null when there were none. */
   bootId: string | null
+  /** Which log the records are about: its time of creation. */
+  logCreatedMs: number
   /** Sequences of the last leader-claimed messages, ascending. */
   claims: number[]
   /** Last LOG sequence that was handled: whatever comes again up to here is passed over. */
@@ -61,6 +66,8 @@ export type Brain = {
   joined: boolean
   supervisorUp: boolean
   rebooted: boolean
+  /** The host is leaving: orders are given back. */
+  closing: boolean
   batches: number
   readonly deferred: Map<number, readonly Deferred[]>
 }
@@ -69,6 +76,7 @@ export const newBrain = (host: string, incarnation: string): Brain => ({
   host,
   incarnation,
   bootId: null,
+  logCreatedMs: 0,
   claims: [],
   upTo: 0,
   attempts: new Map(),
@@ -83,6 +91,7 @@ export const newBrain = (host: string, incarnation: string): Brain => ({
   joined: false,
   supervisorUp: false,
   rebooted: false,
+  closing: false,
   batches: 0,
   deferred: new Map(),
 })

@@ -4,8 +4,8 @@ import { parseAttemptId } from '#schemas'
 import type { Turn } from './brain.ts'
 import { exitedFact, lostFact, refusedFact } from './facts.ts'
 import type { StartOrder } from './io.ts'
-import { attemptOf } from './records.ts'
 import { answer } from './orders.ts'
+import { attemptOf } from './records.ts'
 import type { HeldAttempt } from './state.ts'
 
 export const applyReports = (turn: Turn, reports: readonly SupervisorReport[]): void => {
@@ -76,7 +76,12 @@ const adopt = (turn: Turn, id: string): void => {
     stop: null,
   }
   turn.record({ t: 'attempt', attempt: held })
-  turn.outputs.push({ kind: 'say', level: 'warn', text: 'adopted an attempt that the spool does not know', about: { id } })
+  turn.outputs.push({
+    kind: 'say',
+    level: 'warn',
+    text: 'adopted an attempt that the spool does not know',
+    about: { id },
+  })
 }
 
 /** For an attempt that may run and that the supervisor does not have. */

@@ -15,7 +15,12 @@ const kinds = { json: 0, facts: 1 } as const
 export const encodeRecord = (record: SpoolRecord): Buffer => {
   const body =
     record.t === 'facts'
-      ? Buffer.concat([Buffer.from([kinds.facts]), uint16(Buffer.byteLength(record.id)), Buffer.from(record.id), record.bytes])
+      ? Buffer.concat([
+          Buffer.from([kinds.facts]),
+          uint16(Buffer.byteLength(record.id)),
+          Buffer.from(record.id),
+          record.bytes,
+        ])
       : Buffer.concat([Buffer.from([kinds.json]), Buffer.from(JSON.stringify(record))])
   const framed = Buffer.allocUnsafe(headBytes + body.length)
   framed.writeUInt32LE(body.length, 0)

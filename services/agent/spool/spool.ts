@@ -3,7 +3,17 @@
  * blocks the event loop with an fsync, and it never loses a record that it said is durable. A full disk is waited out:
  * nothing is confirmed meanwhile, so nothing is acknowledged or published, and the agent goes on when there is room.
  */
-import { closeSync, fdatasync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SpoolRecord } from '../brain/index.ts'
 import { decodeSpool, encodeRecord, type SpoolContent, spoolMagic } from './format.ts'

@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { takeLock, type ToSupervisor } from '#process'
+import { type ToSupervisor, takeLock } from '#process'
 import { pickContainment } from './containment/probe.ts'
 import { parseOptions } from './options.ts'
 import { recover } from './recovery.ts'
@@ -34,7 +34,7 @@ const main = async (): Promise<void> => {
   const containment = pickContainment(options.data, options.containment, (why) =>
     say('info', 'no cgroup containment', { why }),
   )
-  const { journal, finals, bootId, lost, damaged } = await recover(options.data, containment)
+  const { journal, finals, bootId, lost, damaged } = await recover(options.data, options.tailBytes, containment)
   const reporter = new Reporter(journal, finals, onTrouble)
   let leaving = false
   let wantsToLeave = false

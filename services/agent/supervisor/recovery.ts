@@ -4,6 +4,7 @@
  */
 import { readBootId, type SupervisorReport } from '#process'
 import type { Containment } from './containment/containment.ts'
+import { readTail } from './files.ts'
 import { Journal, type JournalRecord, type JournalState, lostEnd } from './journal.ts'
 
 export type Recovered = {
@@ -14,7 +15,7 @@ export type Recovered = {
   damaged: number
 }
 
-export const recover = async (data: string, containment: Containment): Promise<Recovered> => {
+export const recover = async (data: string, tailBytes: number, containment: Containment): Promise<Recovered> => {
   const before: JournalState = Journal.read(data)
   const bootId = readBootId()
   const rebooted = before.bootId !== null && before.bootId !== bootId
@@ -27,7 +28,10 @@ export const recover = async (data: string, containment: Containment): Promise<R
       : rebooted
         ? { code: 'host-rebooted', message: 'The host was restarted.' }
         : { code: 'supervisor-died', message: 'The supervisor died; what was left of the attempt has been ended.' }
-    before.finals.set(id, { kind: 'ended', end: lostEnd(id, nowMs, why) })
+    const out = readTail(data, id, 'out', tailBytes)
+    const err = readTail(data, id, 'err', tailBytes)
+    const output = { stdoutBytes: out.bytes, stderrBytes: err.bytes, stdoutTail: out.tail, stderrTail: err.tail }
+    before.finals.set(id, { kind: 'ended', end: { ...lostEnd(id, nowMs, why), ...output } })
   }
   const records: JournalRecord[] = [{ t: 'life', bootId, pid: process.pid }]
   for (const report of before.finals.values()) records.push({ t: 'final', report })

@@ -20,9 +20,11 @@ export const explainSpawnFailure = (
 const folderFault = (cwd: string): SpawnFailure | null => {
   const folder = statOf(cwd)
   if (folder === null) return { code: 'ENOENT', message: `The working folder ${cwd} does not exist on this host.` }
-  if (folder === 'hidden') return { code: 'EACCES', message: `The working folder ${cwd} may not be read by the agent's user.` }
+  if (folder === 'hidden')
+    return { code: 'EACCES', message: `The working folder ${cwd} may not be read by the agent's user.` }
   if (!folder.isDirectory()) return { code: 'ENOTDIR', message: `The working folder ${cwd} is not a folder.` }
-  if (!allowed(cwd, constants.X_OK)) return { code: 'EACCES', message: `The working folder ${cwd} may not be entered by the agent's user.` }
+  if (!allowed(cwd, constants.X_OK))
+    return { code: 'EACCES', message: `The working folder ${cwd} may not be entered by the agent's user.` }
   return null
 }
 

@@ -2,8 +2,9 @@
  * What the supervisor does with what it is told: queue, spawn, stop, forget, leave. The one place that knows every
  * attempt. It must not know NATS, the log or a job's meaning: an attempt id, a command, resources, that is all.
  */
-import type { Resources } from '#schemas'
+
 import { RunQueue, type StartRequest, type SupervisorAttempt } from '#process'
+import type { Resources } from '#schemas'
 import { type AttemptContext, RunningAttempt } from './attempt.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import type { Reporter } from './reporter.ts'

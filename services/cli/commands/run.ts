@@ -53,7 +53,10 @@ const showOutput = async (session: Session, job: JobHandle): Promise<void> => {
 const explain = (session: Session, done: JobResult, error: string): void => {
   if (done.state === 'succeeded' || (done.cause === 'exit' && done.state === 'failed')) return
   const how = done.state === 'cancelled' ? 'was cancelled' : done.state === 'rejected' ? 'was rejected' : 'failed'
-  session.note(`job ${done.id} ${how}. ${reasonText(done.reason)}${error === '' ? '' : ` ${error}`}`)
+  const reason = reasonText(done.reason)
+  // A reason may say already what the error says.
+  const more = error === '' || reason.includes(error) ? '' : ` ${error}`
+  session.note(`job ${done.id} ${how}. ${reason}${more}`)
 }
 
 const errorText = async (job: JobHandle, done: JobResult): Promise<string> => {
@@ -61,8 +64,9 @@ const errorText = async (job: JobHandle, done: JobResult): Promise<string> => {
   const view = await job.view().catch(() => null)
   const faults = (view?.faults ?? []).map(({ pointer, message }) => `${pointer || '/'}: ${message}`)
   const error = view?.result?.error
-  const text = error ? `${error.code}: ${error.message}` : faults.join('; ')
-  return text.includes(view?.spec?.command?.[0] ?? '') ? text : `${view?.spec?.command?.[0] ?? ''}: ${text}`
+  const program = view?.spec?.command?.[0] ?? ''
+  const text = error?.message ?? faults.join('; ')
+  return text.includes(program) ? text : `${program}: ${text}`
 }
 
 /** The job's own code; 128+n for a signal; 124 when its time was over; else what CONTRACT says. */

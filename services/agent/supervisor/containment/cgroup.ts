@@ -149,8 +149,7 @@ const killLeaf = (path: string): void => {
   writeIfThere(join(path, 'cgroup.freeze'), '0')
 }
 
-const pidsIn = (path: string): number[] =>
-  readSmall(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
+const pidsIn = (path: string): number[] => readSmall(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
 
 /** A frozen process can't leave, so that a pid which is still in the list after its start time was read is the same. */
 const killSame = (path: string, pid: number): void => {

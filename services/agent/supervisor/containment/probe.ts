@@ -15,14 +15,14 @@ export const ownCgroup = (mountinfo: string, cgroup: string): string | null => {
     if (!after?.startsWith('cgroup2 ')) continue
     const [, , , root, mountPoint] = before!.split(' ')
     if (root === undefined || mountPoint === undefined) continue
-    if (root === '/') return join(unescape(mountPoint), own)
-    if (own === root || own.startsWith(`${root}/`)) return join(unescape(mountPoint), own.slice(root.length))
+    if (root === '/') return join(unescapePath(mountPoint), own)
+    if (own === root || own.startsWith(`${root}/`)) return join(unescapePath(mountPoint), own.slice(root.length))
   }
   return null
 }
 
 /** mountinfo writes space, tab, line feed and backslash as octal. */
-const unescape = (path: string): string =>
+const unescapePath = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
 /** `wanted` narrows the choice (tests; an operator who wants no cgroups). */

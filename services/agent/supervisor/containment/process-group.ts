@@ -101,14 +101,14 @@ export class ProcessGroupContainment implements Containment {
     } catch {
       return null
     }
-    const attemptId = valueOf(environment, markName)
-    if (attemptId === null || !valueOf(environment, folderName)?.startsWith(this.#scratchPrefix)) return null
+    const attemptId = variableIn(environment, markName)
+    if (attemptId === null || !variableIn(environment, folderName)?.startsWith(this.#scratchPrefix)) return null
     return attemptId
   }
 }
 
 /** proc(5): variables are separated by NUL. */
-const valueOf = (environment: string, name: string): string | null => {
+const variableIn = (environment: string, name: string): string | null => {
   const start = environment.startsWith(`${name}=`) ? 0 : environment.indexOf(`\0${name}=`) + 1
   if (start === 0 && !environment.startsWith(`${name}=`)) return null
   const from = start + name.length + 1
