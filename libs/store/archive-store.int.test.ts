@@ -2,13 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { positionOf } from '#schemas'
 import { ArchiveStore } from './archive-store.ts'
 import { isStorageTrouble } from './errors.ts'
 import { leafHash } from './leaf.ts'
 import { LogScript, startMs, subjects } from './log-script.testing.ts'
+import { tablesOf } from './tables.testing.ts'
 
 let folder: string
 let open: ArchiveStore[] = []
@@ -27,17 +27,7 @@ const openStore = (name = 'archive.db', options: { cachedJobsMax?: number } = {}
   return store
 }
 
-/** Every table of a closed file. */
-const contents = (name: string): Record<string, unknown[]> => {
-  const db = new Database(join(folder, name), { readonly: true })
-  const tables = db
-    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    .pluck()
-    .all()
-  const rows = Object.fromEntries(tables.map((table) => [table, db.prepare(`SELECT * FROM ${table}`).all()]))
-  db.close()
-  return rows
-}
+const contents = (name: string) => tablesOf(join(folder, name))
 
 /** Thirty jobs in all kinds of states, each event in a message of its own. */
 const busyLog = () => {

@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type DatabaseKind, openDatabase } from './database.ts'
 import type { StoreError } from './errors.ts'
 import { SnapshotStore } from './snapshots.ts'
+import { layForeignDatabase, tablesOf } from './tables.testing.ts'
 
 let folder: string
 let path: string
@@ -32,15 +32,7 @@ const refusal = (open: () => unknown): StoreError => {
   }
   throw new Error('Nothing was thrown.')
 }
-const tables = (file: string): string[] => {
-  const db = new Database(file, { readonly: true })
-  const names = db
-    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    .pluck()
-    .all()
-  db.close()
-  return names
-}
+const tables = (file: string): string[] => Object.keys(tablesOf(file))
 
 describe('a new file', () => {
   it('is made with its folder, in WAL, every commit fsynced', () => {
@@ -85,7 +77,7 @@ describe('a file that is not ours', () => {
   ])('is refused and left as it is: %s', (_, sql) => {
     openDatabase(path, one).close()
     rmSync(path)
-    new Database(path).exec(sql).close()
+    layForeignDatabase(path, sql)
     const before = readFileSync(path)
     expect(refusal(() => openDatabase(path, one))).toMatchObject({
       code: 'foreign-database',
@@ -165,7 +157,7 @@ describe('snapshots', () => {
     const snapshots = new SnapshotStore(path)
     for (const position of [10, 20]) snapshots.save(position, Buffer.from(`at ${position}`))
     snapshots.close()
-    new Database(path).exec("UPDATE snapshots SET bytes = x'00' WHERE position = 20").close()
+    layForeignDatabase(path, "UPDATE snapshots SET bytes = x'00' WHERE position = 20")
     const again = new SnapshotStore(path)
     expect(again.latest()?.position).toBe(10)
     again.close()

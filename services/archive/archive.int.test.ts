@@ -2,14 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import { execa } from 'execa'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Broker, connectBroker, prepareStreams } from '#eventlog'
 import { natsServerForTests, type TestServer } from '#nats-server'
 import { type QueryAnswers, type QueryName, type QueryRequest, subjectsOf } from '#schemas'
-import { ArchiveStore, LogScript } from '#store'
+import { ArchiveStore, LogScript, layForeignDatabase, tablesOf } from '#store'
 import { archiveFile } from './archive.ts'
 import { ArchiveProcess } from './testing/archive-process.ts'
 
@@ -49,17 +47,14 @@ const startArchive = (nats = server.url, dataDir = data): ArchiveProcess => {
 type Answer<N extends QueryName> = QueryAnswers[N] & { error?: { code: string } }
 
 /** Asks until somebody answers. */
-const ask = async <N extends QueryName>(name: N, request: QueryRequest<N>): Promise<Answer<N>> => {
-  for (;;) {
-    try {
+const ask = <N extends QueryName>(name: N, request: QueryRequest<N>): Promise<Answer<N>> =>
+  vi.waitFor(
+    async () => {
       const bytes = await broker.notices.request(subjects.query(name), Buffer.from(JSON.stringify(request)), 6_000)
-      return JSON.parse(Buffer.from(bytes).toString())
-    } catch (error) {
-      if (!['no-responder', 'timeout'].includes((error as { code: string }).code)) throw error
-      await delay(20)
-    }
-  }
-}
+      return JSON.parse(Buffer.from(bytes).toString()) as Answer<N>
+    },
+    { timeout: 60_000, interval: 50 },
+  )
 
 const reach = async (sequence: number): Promise<void> => {
   while ((await ask('hosts', { atLeastSequence: sequence })).error?.code === 'not-yet');
@@ -87,17 +82,6 @@ const work = (log: LogScript, from: number, count: number): LogScript => {
   return log
 }
 
-const contents = (file: string): Record<string, unknown[]> => {
-  const db = new Database(file, { readonly: true })
-  const names = db
-    .prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    .pluck()
-    .all()
-  const rows = Object.fromEntries(names.map((name) => [name, db.prepare(`SELECT * FROM ${name}`).all()]))
-  db.close()
-  return rows
-}
-
 /** What an archive holds that has read the whole log in one go. */
 const fullReplay = async (): Promise<Record<string, unknown[]>> => {
   const file = join(folder, 'replay.db')
@@ -112,7 +96,7 @@ const fullReplay = async (): Promise<Record<string, unknown[]>> => {
     follow.closed.catch(reject)
   })
   store.close()
-  return contents(file)
+  return tablesOf(file)
 }
 
 const stopped = async (archive: ArchiveProcess): Promise<void> => {
@@ -135,7 +119,7 @@ describe('killed in the midst of load', () => {
     await reach(log.last)
     expect(await ask('status', {})).toMatchObject({ seq: log.last, jobs: 600, counts: { succeeded: 540, running: 60 } })
     await stopped(archive)
-    expect(contents(archiveFile(data))).toEqual(await fullReplay())
+    expect(tablesOf(archiveFile(data))).toEqual(await fullReplay())
   })
 
   it('goes on when the nats-server is killed and comes back', async () => {
@@ -151,7 +135,7 @@ describe('killed in the midst of load', () => {
     await appending
     await reach(log.last)
     await stopped(archive)
-    expect(contents(archiveFile(data))).toEqual(await fullReplay())
+    expect(tablesOf(archiveFile(data))).toEqual(await fullReplay())
   })
 })
 
@@ -175,7 +159,7 @@ describe('a folder that it may not have', () => {
 
   it('is refused when a foreign database lies there', async () => {
     mkdirSync(data)
-    new Database(archiveFile(data)).exec('CREATE TABLE theirs (x)').close()
+    layForeignDatabase(archiveFile(data))
     const archive = startArchive()
     expect(await archive.exited).toEqual({ code: 1, signal: null })
     await expect(archive.line(({ code }) => code === 'foreign-database')).resolves.toMatchObject({
@@ -249,6 +233,6 @@ describe('a full disk', () => {
     await reach(log.last)
     await archive.line(({ msg }) => /takes writes again/.test(msg))
     await stopped(archive)
-    expect(contents(archiveFile(data))).toEqual(await fullReplay())
+    expect(tablesOf(archiveFile(data))).toEqual(await fullReplay())
   })
 })

@@ -61,11 +61,6 @@ export class Ingest {
     return this.#failed.promise
   }
 
-  /** True while the disk takes nothing. */
-  get isHeldUp(): boolean {
-    return this.#storageTroubles > 0
-  }
-
   /** Resolves when the log is found to be the right one and is followed. Rejects as `failed`. Call once. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -1,64 +1,15 @@
-/** An archive in this process over the memory broker, and everything that can be asked of it, bad questions too. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** Everything that can be asked of an archive but lists of jobs, bad questions too. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Broker, MemoryCell } from '#eventlog'
-import { newLogger } from '#runtime'
-import { type JobSummary, positionOf, subjectsOf } from '#schemas'
-import { LogScript } from '#store'
-import { Archive } from './archive.ts'
-import { answerBytesMax } from './queries/page.ts'
+import { positionOf } from '#schemas'
+import { jobsCount, type QueriedArchive, startQueriedArchive, subjects } from './testing/queried-archive.ts'
 
-const subjects = subjectsOf('mr')
-const jobsCount = 250
-const bulk = Array.from({ length: jobsCount }, (_, index) => `bulk-${String(index).padStart(3, '0')}`)
-let folder: string
-let broker: Broker
-let archive: Archive
-const log = new LogScript()
-
-const ask = async (name: string, request: unknown = {}): Promise<any> => {
-  const bytes = typeof request === 'string' ? Buffer.from(request, 'latin1') : Buffer.from(JSON.stringify(request))
-  const answer = await broker.notices.request(subjects.query(name), bytes, 10_000)
-  expect(answer.length).toBeLessThan(1024 * 1024)
-  return JSON.parse(Buffer.from(answer).toString())
-}
-
-const append = async (from = 0) => {
-  for (const { subject, id, bytes } of log.messages.slice(from)) await broker.log.append({ subject, id, bytes })
-}
+let archive: QueriedArchive
+const ask: QueriedArchive['ask'] = (name, request) => archive.ask(name, request)
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'millrace-archive-'))
-  broker = new MemoryCell().connect('test')
-  log
-    .lead()
-    .join('h1', { capacity: { cpuMilli: 8000, memoryBytes: 0, custom: { gpu: 2 } } })
-    .join('h2')
-  log.submit('alpha', { labels: { team: 'x' }, queue: 'fast', cpus: 2, resources: { gpu: 1 } }, { actor: 'me' })
-  log.submit('alphabet', { labels: { team: 'y', tier: '1' } })
-  log.assign('h1', 'alpha').claim('h1', 'alpha').start('h1', 'alpha')
-  log.assign('h2', 'alphabet').claim('h2', 'alphabet').exit('h2', 'alphabet', 1, { exitCode: 3 })
-  log.finish('alphabet', 1, 'failed').ask({ type: 'cancel-requested', job: 'ghost' })
-  log.raw(subjects.job('bad', 'submitted'), Buffer.from('{'))
-  log.decide({ type: 'rejected', job: 'bad', submission: positionOf(log.last, 0), reason: { code: 'schema' } })
-  const spec = { command: ['echo', 'x'.repeat(2_000)], labels: { part: 'bulk' } }
-  for (let at = 0; at < jobsCount; at += 50) {
-    const events = bulk.slice(at, at + 50).map((job) => ({ type: 'submitted' as const, job, spec }))
-    log.put(subjects.batch(`b${at}`), events)
-  }
-  await append()
-  const connect = async () => broker
-  archive = new Archive({ dataDir: folder, namespace: 'mr', connect, logger: newLogger('archive', 'silent') })
-  await archive.start()
-  await ask('hosts', { atLeastSequence: log.last })
+  archive = await startQueriedArchive()
 })
-
-afterAll(async () => {
-  await archive.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => archive.stop())
 
 describe('job', () => {
   it('gives the whole job with its spec as submitted', async () => {
@@ -68,7 +19,7 @@ describe('job', () => {
       actor: 'me',
       spec: { command: ['true'], cpus: 2, queue: 'fast' },
       attempts: [{ n: 1, host: 'h1', state: 'running', pid: 4711 }],
-      seq: log.last,
+      seq: archive.log.last,
     })
     expect((await ask('job', { id: 'bulk-249' })).spec.command[1]).toHaveLength(2_000)
   })
@@ -96,80 +47,6 @@ describe('job', () => {
     ['\u{10ffff}', 'not-found', /./],
   ])('answers %s with %s', async (id, code, message) => {
     expect(await ask('job', { id })).toEqual({ error: { code, message: expect.stringMatching(message) } })
-  })
-})
-
-describe('jobs', () => {
-  const all = async (request: Record<string, unknown>) => {
-    const found: JobSummary[] = []
-    let pages = 0
-    for (let cursor: string | null | undefined; cursor !== null; pages++) {
-      const answer = await ask('jobs', { ...request, ...(cursor === undefined ? {} : { cursor }) })
-      found.push(...answer.jobs)
-      cursor = answer.cursor
-    }
-    return { ids: found.map(({ id }) => id), found, pages }
-  }
-  const newestFirst = [...bulk.toReversed(), 'bad', 'alphabet', 'alpha']
-
-  it('lists all, newest first, in pages, each once', async () => {
-    for (const limit of [1_000, 253, 100, 7]) {
-      const { ids, pages } = await all({ limit })
-      expect(ids).toEqual(newestFirst)
-      expect(pages).toBeGreaterThanOrEqual(Math.ceil(253 / limit))
-    }
-    expect((await ask('jobs')).jobs).toHaveLength(100)
-  })
-
-  it('cuts a page by its bytes', async () => {
-    const answer = await ask('jobs', { limit: 1_000 })
-    expect(answer.jobs.length).toBeLessThan(jobsCount)
-    expect(JSON.stringify(answer.jobs).length).toBeLessThan(answerBytesMax)
-    expect(answer.jobs[0].command[1]).toHaveLength(2_000)
-  })
-
-  it.each([
-    [{ state: ['running'] }, ['alpha']],
-    [{ state: ['failed', 'rejected'] }, ['bad', 'alphabet']],
-    [{ state: [] }, []],
-    [{ live: true, state: ['failed'] }, []],
-    [{ live: true, queue: 'fast' }, ['alpha']],
-    [{ queue: 'fast' }, ['alpha']],
-    [{ queue: 'fast', state: ['failed'] }, []],
-    [{ queue: 'default', state: ['failed'] }, ['alphabet']],
-    [{ queue: 'none' }, []],
-    [{ labels: { team: 'y' } }, ['alphabet']],
-    [{ labels: { team: 'y', tier: '2' } }, []],
-    [{ labels: { toString: 'x' } }, []],
-    [{ labels: { part: 'bulk' }, live: true, limit: 60 }, bulk.toReversed()],
-    [{ live: true }, [...bulk.toReversed(), 'alpha']],
-  ])('filters by %j', async (request, expected) => {
-    expect((await all(request)).ids).toEqual(expected)
-  })
-
-  it('shows what a list needs', async () => {
-    const [alphabet] = (await ask('jobs', { state: ['failed'] })).jobs
-    expect(alphabet).toMatchObject({
-      id: 'alphabet',
-      name: 'true',
-      exitCode: 3,
-      host: 'h2',
-      command: ['true'],
-      labels: { team: 'y' },
-    })
-  })
-
-  it.each([
-    { cursor: 'x' },
-    { cursor: '-1' },
-    { limit: 0 },
-    { limit: 1_001 },
-    { state: ['dancing'] },
-    { state: 'queued' },
-    { labels: ['x'] },
-    { labels: { a: 1 } },
-  ])('refuses %j', async (request) => {
-    expect(await ask('jobs', request)).toMatchObject({ error: { code: 'bad-request' } })
   })
 })
 
@@ -220,7 +97,7 @@ describe('events', () => {
   })
 
   it('from within a commit, and cut by bytes', async () => {
-    const from = positionOf(log.last - 4, 10)
+    const from = positionOf(archive.log.last - 4, 10)
     const { events, next } = await ask('events', { from, limit: 1_000 })
     expect(events[0]).toMatchObject({ position: from, data: { job: 'bulk-010' } })
     const after = await ask('events', { from: next, limit: 1_000 })
@@ -232,7 +109,7 @@ describe('events', () => {
     expect((await ask('events', { fromTimeMs: Date.parse(events[0].time) })).events[0]).toEqual(events[0])
     expect(await ask('events', { fromTimeMs: Date.now() + 1e9 })).toMatchObject({
       events: [],
-      next: positionOf(log.last + 1, 0),
+      next: positionOf(archive.log.last + 1, 0),
     })
   })
 
@@ -245,14 +122,14 @@ describe('events', () => {
 describe('hosts', () => {
   it('show what they hold and when they were heard', async () => {
     const body = { host: 'h1', incarnation: 'i1', bootId: 'b', at: 1_000, running: 1, waiting: 0, spool: 0 }
-    const beat = () => broker.beats.put(subjects.beat('h1'), Buffer.from(JSON.stringify(body)))
+    const beat = () => archive.broker.beats.put(subjects.beat('h1'), Buffer.from(JSON.stringify(body)))
     await beat()
     await expect.poll(async () => (await ask('hosts')).hosts[0].lastBeatAt).toBe(new Date(1_000).toISOString())
     const before = Date.now()
     await beat()
     await expect.poll(async () => Date.parse((await ask('hosts')).hosts[0].lastBeatAt)).toBeGreaterThanOrEqual(before)
     const { hosts, cursor, seq } = await ask('hosts')
-    expect({ cursor, seq }).toEqual({ cursor: null, seq: log.last })
+    expect({ cursor, seq }).toEqual({ cursor: null, seq: archive.log.last })
     expect(hosts).toMatchObject([
       {
         id: 'h1',
@@ -266,7 +143,7 @@ describe('hosts', () => {
   })
 
   it('take a beat of nonsense for a beat', async () => {
-    await broker.beats.put(subjects.beat('h2'), Buffer.from('nonsense'))
+    await archive.broker.beats.put(subjects.beat('h2'), Buffer.from('nonsense'))
     await expect.poll(async () => (await ask('hosts')).hosts[1].lastBeatAt).not.toBeNull()
   })
 })
@@ -274,7 +151,7 @@ describe('hosts', () => {
 it('status counts', async () => {
   const status = await ask('status')
   expect(status).toMatchObject({
-    seq: log.last,
+    seq: archive.log.last,
     jobs: 253,
     counts: { queued: 250, running: 1, failed: 1, rejected: 1 },
   })
@@ -305,13 +182,15 @@ describe('bad questions', () => {
 
 describe('atLeastSequence', () => {
   it('waits for what is on its way', async () => {
-    const answer = ask('job', { id: 'late', atLeastSequence: log.last + 1 })
-    log.submit('late')
-    await append(log.last - 1)
+    const answer = ask('job', { id: 'late', atLeastSequence: archive.log.last + 1 })
+    archive.log.submit('late')
+    await archive.append(archive.log.last - 1)
     expect(await answer).toMatchObject({ id: 'late', state: 'queued' })
   })
 
   it('says so when it does not come', async () => {
-    expect(await ask('jobs', { atLeastSequence: log.last + 1_000 })).toMatchObject({ error: { code: 'not-yet' } })
+    expect(await ask('jobs', { atLeastSequence: archive.log.last + 1_000 })).toMatchObject({
+      error: { code: 'not-yet' },
+    })
   })
 })

@@ -15,10 +15,10 @@ import {
   positionOf,
   type QueryAnswers,
   type QueryName,
-  reasonText,
   subjectsOf,
 } from '#schemas'
 import { eventsOf } from '../nats/log-tail.ts'
+import { newAttempt, newView } from './views.ts'
 
 /** What an attempt does: what it writes, in which chunks it is shipped, how it ends; `hold` until told to end. */
 export type Script = {
@@ -263,46 +263,3 @@ export class StandIn {
     return { events, next: (events.at(-1)?.position ?? from - 1) + 1, seq: this.#last }
   }
 }
-
-const newView = (id: string, spec: JobSpec, submission: number, at: string, actor: string | null): JobView => ({
-  id,
-  name: spec.name ?? spec.command[0]!,
-  state: 'queued',
-  reason: { code: 'no-hosts', text: reasonText({ code: 'no-hosts' }) },
-  queue: spec.queue ?? 'default',
-  priority: spec.priority ?? 0,
-  labels: spec.labels ?? {},
-  spec,
-  submittedAt: at,
-  startedAt: null,
-  finishedAt: null,
-  actor,
-  correlationId: null,
-  result: null,
-  usage: null,
-  attempts: [],
-  submission,
-  seq: 0,
-})
-
-const newAttempt = (n: number): AttemptView => ({
-  n,
-  host: 'h1',
-  state: 'running',
-  pid: 42,
-  assignedAt: null,
-  claimedAt: null,
-  startedAt: null,
-  exitedAt: null,
-  exitCode: null,
-  signal: null,
-  cause: null,
-  usage: null,
-  fence: 0,
-  epoch: 1,
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  stdoutTail: '',
-  stderrTail: '',
-  late: 0,
-})

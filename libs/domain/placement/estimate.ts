@@ -1,7 +1,8 @@
 /**
  * How long a job of a kind (queue and name) is expected to run, from what the log says of earlier ones. Used for one
- * thing only: whether to order ahead of free slots. So it is careful: one long run counts at once, short runs bring
- * it down slowly. Integers in µs; the same log gives the same estimates.
+ * thing only: how many to order ahead of free slots. A moving average: a run that is long indeed (minutes) makes its kind
+ * long at once and for many runs; one that a busy machine delayed a little does not. Integers in µs; the same log gives
+ * the same estimates.
  */
 import { type JobSpec, limits } from '#schemas'
 
@@ -13,7 +14,7 @@ export const estimateKey = (spec: JobSpec): string => `${spec.queue ?? 'default'
 export const learn = (estimates: Estimates, key: string, wallMs: number): void => {
   const seen = Math.max(1, Math.round(wallMs * 1000))
   const before = estimates.get(key)
-  const next = before === undefined || seen >= before ? seen : before - Math.floor((before - seen) / 4)
+  const next = before === undefined ? seen : before + Math.trunc((seen - before) / 8)
   if (before !== undefined) estimates.delete(key)
   else if (estimates.size >= limits.estimatesKept) estimates.delete(estimates.keys().next().value!)
   estimates.set(key, next)

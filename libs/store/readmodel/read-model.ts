@@ -56,9 +56,9 @@ export class ReadModel {
     return rows.map(jobFromStored)
   }
 
-  /** All attempts of a job, by number. */
-  attempts(job: number): AttemptRow[] {
-    return this.#statements.attempts.all(job)
+  /** Attempts of a job, the newest first. Finish the iteration before anything else is asked of the database. */
+  attempts(job: number): IterableIterator<AttemptRow> {
+    return this.#statements.attempts.iterate(job)
   }
 
   attempt(job: number, n: number): AttemptRow | null {
@@ -92,7 +92,7 @@ const prepare = (db: Database.Database) => {
     jobsByQueue: db.prepare<[string, number, number], JobRow>(
       `SELECT ${job} FROM jobs INDEXED BY jobs_by_queue WHERE state IS NOT NULL AND queue = ? ${page}`,
     ),
-    attempts: db.prepare<[number], AttemptRow>(`SELECT ${attempt} FROM attempts WHERE job = ? ORDER BY n`),
+    attempts: db.prepare<[number], AttemptRow>(`SELECT ${attempt} FROM attempts WHERE job = ? ORDER BY n DESC`),
     attempt: db.prepare<[number, number], AttemptRow>(`SELECT ${attempt} FROM attempts WHERE job = ? AND n = ?`),
     hosts: db.prepare<[string, number], HostRow>(
       `SELECT ${selection(hostColumns)} FROM hosts WHERE id > ? ORDER BY id LIMIT ?`,

@@ -31,12 +31,12 @@ export const findJob = (store: ArchiveStore, id: string): JobRow => {
 }
 
 /** A job may have a thousand attempts: older ones lose the tails of their output, then are left out. */
-const fitting = (attempts: readonly AttemptRow[], bytesMax: number): AttemptRow[] => {
+const fitting = (newestFirst: Iterable<AttemptRow>, bytesMax: number): AttemptRow[] => {
   const shown: AttemptRow[] = []
   let bytes = 0
-  for (const attempt of attempts.toReversed()) {
+  for (const attempt of newestFirst) {
     const tails = attempt.stdoutTail.length + attempt.stderrTail.length
-    const rest = 600 + 6 * ((attempt.error?.length ?? 0) + attempt.host.length)
+    const rest = 700 + Buffer.byteLength(attempt.error ?? '')
     const withTails = bytes + rest + tails <= bytesMax
     if (!withTails && bytes + rest > bytesMax) break
     bytes += withTails ? rest + tails : rest

@@ -1,0 +1,45 @@
+/** The views that the stand-in begins with: a job just submitted, an attempt just started. Pure. */
+import { type AttemptView, type JobSpec, type JobView, reasonText } from '#schemas'
+
+export const newView = (id: string, spec: JobSpec, submission: number, at: string, actor: string | null): JobView => ({
+  id,
+  name: spec.name ?? spec.command[0]!,
+  state: 'queued',
+  reason: { code: 'no-hosts', text: reasonText({ code: 'no-hosts' }) },
+  queue: spec.queue ?? 'default',
+  priority: spec.priority ?? 0,
+  labels: spec.labels ?? {},
+  spec,
+  submittedAt: at,
+  startedAt: null,
+  finishedAt: null,
+  actor,
+  correlationId: null,
+  result: null,
+  usage: null,
+  attempts: [],
+  submission,
+  seq: 0,
+})
+
+export const newAttempt = (n: number): AttemptView => ({
+  n,
+  host: 'h1',
+  state: 'running',
+  pid: 42,
+  assignedAt: null,
+  claimedAt: null,
+  startedAt: null,
+  exitedAt: null,
+  exitCode: null,
+  signal: null,
+  cause: null,
+  usage: null,
+  fence: 0,
+  epoch: 1,
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  stdoutTail: '',
+  stderrTail: '',
+  late: 0,
+})

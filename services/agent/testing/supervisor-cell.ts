@@ -1,0 +1,110 @@
+/** A real supervisor process on a temporary folder, for tests. Ends what it started, and only that. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isRunning, readProcessStat, type Supervisor, type SupervisorEvents } from '#process'
+import type { Resources } from '#schemas'
+import { capacityOf, type Program, type SupervisorCell } from '../../../libs/process/contract.testing.ts'
+import { reachSupervisor } from '../supervisor-process.ts'
+
+export type RealCell = SupervisorCell & {
+  data: string
+  containment: 'best' | 'process-group'
+  pid(): number
+  log(): string
+}
+
+export type RealCellOptions = {
+  capacity?: Resources
+  containment?: 'best' | 'process-group'
+  idleExitMs?: number
+  /** Makes the folder's path longer than a socket's address may be. */
+  longPath?: boolean
+}
+
+/** Shell text for each program of the contract. */
+const shellOf = (program: Program): string => {
+  switch (program.does) {
+    case 'exit':
+      return `printf %s '${program.stdout ?? ''}'; exit ${program.code}`
+    case 'sleep':
+      return 'exec sleep 1000'
+    case 'ignore-term':
+      return "trap '' TERM; while :; do sleep 1000; done"
+    case 'die':
+      return `kill -${program.signal.slice(3)} $$`
+    case 'not-exist':
+      return ''
+  }
+}
+
+export const until = async (holds: () => boolean, limitMs = 60_000): Promise<void> => {
+  const limit = performance.now() + limitMs
+  while (!holds()) {
+    if (performance.now() > limit) throw new Error(`It did not come to hold within ${limitMs} ms.`)
+    await delay(5)
+  }
+}
+
+export const realCell = async (options: RealCellOptions = {}): Promise<RealCell> => {
+  const base = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-supervisor-')))
+  const data = options.longPath ? join(base, 'x'.repeat(120)) : base
+  mkdirSync(data, { recursive: true })
+  const containment = options.containment ?? 'best'
+  const settings = {
+    version: 'test',
+    capacity: options.capacity ?? capacityOf(4),
+    tailBytes: 4096,
+    killVerifyMs: 2_000,
+    containment,
+    idleExitMs: options.idleExitMs ?? 60_000,
+  }
+  const open: Supervisor[] = []
+  let pid = 0
+  const connect = async (events: SupervisorEvents): Promise<Supervisor> => {
+    const supervisor = await reachSupervisor(data, settings, events)
+    pid = supervisor.hello.pid
+    open.push(supervisor)
+    return supervisor
+  }
+  await connect({ onReports: () => {}, onClosed: () => {} })
+  return {
+    data,
+    containment,
+    connect,
+    pid: () => pid,
+    log: () => readFileSync(join(data, 'supervisor.log'), 'utf8'),
+    commandFor: (program) =>
+      program.does === 'not-exist' ? ['/no/such/program'] : ['/bin/sh', '-c', shellOf(program)],
+    until,
+    kill: async () => {
+      process.kill(pid, 'SIGKILL')
+      await until(() => !isRunning(readProcessStat(pid)))
+    },
+    // The next connect starts one.
+    restart: async () => {},
+    dispose: async () => {
+      const last = open.at(-1)!
+      await last.shutdown(true)
+      for (const supervisor of open) supervisor.close()
+      if (isRunning(readProcessStat(pid))) process.kill(pid, 'SIGTERM')
+      await until(() => !isRunning(readProcessStat(pid)))
+      rmSync(base, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Living processes whose environment or command line holds this text. */
+export const processesWith = (text: string): number[] =>
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!Number.isInteger(pid) || pid === process.pid) return false
+      try {
+        const said = readFileSync(`/proc/${pid}/environ`, 'latin1') + readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+        return said.includes(text) && isRunning(readProcessStat(pid))
+      } catch {
+        return false
+      }
+    })
