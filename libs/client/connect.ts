@@ -1,10 +1,10 @@
 /** The door of the SDK: connects over NATS or HTTP and gives the one Client. */
-import { BrokerError, connectBroker } from '#eventlog'
+import type { Broker } from '#eventlog'
 import { type Client, type ClientOptions, clientOver } from './client.ts'
 import { ClientError } from './errors.ts'
 import type { GatewayOptions } from './http/request.ts'
 import { HttpTransport } from './http/transport.ts'
-import { NatsTransport } from './nats/transport.ts'
+import type { NatsTransport, NatsTransportOptions } from './nats/transport.ts'
 
 export type ConnectOptions = ClientOptions &
   (
@@ -24,6 +24,11 @@ export type ConnectOptions = ClientOptions &
 /** Connects. Throws ClientError `no-server` when nobody answers (over HTTP: at the first call). */
 export const connect = async (options: ConnectOptions): Promise<Client> => {
   if (options.url !== undefined) return clientOver(new HttpTransport(options), options)
+  // Loaded when asked for: over HTTP nothing of NATS is needed, and loading it takes longer than a call.
+  const [{ BrokerError, connectBroker }, { NatsTransport }] = await Promise.all([
+    import('#eventlog'),
+    import('./nats/transport.ts'),
+  ])
   const { servers, namespace, name = 'sdk', signal } = options
   try {
     const broker = await connectBroker({
@@ -40,4 +45,10 @@ export const connect = async (options: ConnectOptions): Promise<Client> => {
       hint: 'Start one with `millrace up`, or check the address.',
     })
   }
+}
+
+/** A transport over a broker connection that the caller holds. */
+export const natsTransport = async (broker: Broker, options: NatsTransportOptions): Promise<NatsTransport> => {
+  const { NatsTransport: Transport } = await import('./nats/transport.ts')
+  return new Transport(broker, options)
 }

@@ -1,20 +1,8 @@
 /** The command line as a table of contents: every command, its flags, where it is done. */
 import { Command, type CommanderError } from 'commander'
-import { addCancel } from './commands/cancel.ts'
-import { addDoctor } from './commands/doctor.ts'
-import { addEvents } from './commands/events.ts'
-import { addHosts } from './commands/hosts.ts'
-import { addLogs } from './commands/logs.ts'
-import { addPs } from './commands/ps.ts'
-import { addRetry } from './commands/retry.ts'
-import { addRun } from './commands/run.ts'
-import { addShow } from './commands/show.ts'
-import { addSubmit } from './commands/submit.ts'
-import { addWait } from './commands/wait.ts'
 import { exitCodes, failureOf, renderFailure } from './failure.ts'
 import { addServices, runServiceCommand } from './service-commands.ts'
 import { type GlobalFlags, Session, type Terminal, withGlobals } from './terminal.ts'
-import { upCommand } from './up/index.ts'
 
 /** Does the work of a command; what it returns is the exit code (nothing: 0). */
 export type Action<Args extends unknown[]> = (session: Session, ...args: Args) => Promise<number | undefined>
@@ -26,6 +14,34 @@ export type Frame = {
 }
 
 const version = '0.1.0'
+
+type Add = (program: Command, frame: Frame) => void
+
+/** Loaded when asked for: most of the time that a command line takes is spent on loading what it does not need. */
+const commands: Record<string, () => Promise<Add>> = {
+  run: async () => (await import('./commands/run.ts')).addRun,
+  submit: async () => (await import('./commands/submit.ts')).addSubmit,
+  wait: async () => (await import('./commands/wait.ts')).addWait,
+  ps: async () => (await import('./commands/ps.ts')).addPs,
+  show: async () => (await import('./commands/show.ts')).addShow,
+  logs: async () => (await import('./commands/logs.ts')).addLogs,
+  cancel: async () => (await import('./commands/cancel.ts')).addCancel,
+  retry: async () => (await import('./commands/retry.ts')).addRetry,
+  events: async () => (await import('./commands/events.ts')).addEvents,
+  hosts: async () => (await import('./commands/hosts.ts')).addHosts,
+  doctor: async () => (await import('./commands/doctor.ts')).addDoctor,
+  up: async () => {
+    const { upCommand } = await import('./up/index.ts')
+    return (program) => void program.addCommand(upCommand())
+  },
+}
+
+/** The one command that the first word names; all of them for help, and where it is not clear. */
+const commandsFor = (args: readonly string[]): Promise<Add[]> => {
+  const named = args.find((word) => !word.startsWith('-')) ?? ''
+  const wanted = Object.hasOwn(commands, named) ? [commands[named]!] : Object.values(commands)
+  return Promise.all(wanted.map((load) => load()))
+}
 
 /** Runs one command line (without node and script); resolves with the exit code. Writes only to the terminal given. */
 export const runCommandLine = async (args: readonly string[], terminal: Terminal): Promise<number> => {
@@ -45,33 +61,19 @@ export const runCommandLine = async (args: readonly string[], terminal: Terminal
         exitCode = (await work(session, ...given)) ?? exitCodes.done
       },
   }
-  for (const add of [
-    addRun,
-    addSubmit,
-    addWait,
-    addPs,
-    addShow,
-    addLogs,
-    addCancel,
-    addRetry,
-    addEvents,
-    addHosts,
-    addDoctor,
-  ])
-    add(program, frame)
-  program.addCommand(upCommand())
-  addServices(program)
-  program.addHelpText('after', helpTail)
-  const all = [program, ...program.commands]
-  for (const command of all) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: () => {},
-      outputError: () => {},
-    })
-  }
   try {
     if (await runServiceCommand(args)) return exitCodes.done
+    for (const add of await commandsFor(args)) add(program, frame)
+    addServices(program)
+    program.addHelpText('after', helpTail)
+    const all = [program, ...program.commands]
+    for (const command of all) {
+      command.exitOverride().configureOutput({
+        writeOut: (text) => void terminal.stdout.write(text),
+        writeErr: () => {},
+        outputError: () => {},
+      })
+    }
     if (args.length === 0) {
       terminal.stderr.write(program.helpInformation())
       return exitCodes.usage

@@ -5,7 +5,7 @@
 import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import { NatsTransport, newSharedController, type Transport, type Waits } from '#client'
+import { natsTransport, newSharedController, type Transport, type Waits } from '#client'
 import type { Broker } from '#eventlog'
 import { newId } from '#runtime'
 import { limits, Problem, problemMediaType } from '#schemas'
@@ -33,7 +33,7 @@ export type GatewayOptions = {
 
 /** The app over a broker; the broker stays the caller's. Closing the app ends every stream. */
 export const buildGateway = async (broker: Broker, options: GatewayOptions = {}): Promise<FastifyInstance> => {
-  const transport = new NatsTransport(broker, {
+  const transport = await natsTransport(broker, {
     name: 'gateway',
     ownsBroker: false,
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),

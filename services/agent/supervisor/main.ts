@@ -35,7 +35,7 @@ const main = async (): Promise<void> => {
     say('info', 'no cgroup containment', { why }),
   )
   const { journal, finals, bootId, lost, damaged } = await recover(options.data, options.tailBytes, containment)
-  const reporter = new Reporter(journal, finals, onTrouble)
+  const reporter = new Reporter(journal, finals, onTrouble, () => leaveIfDone())
   let leaving = false
   let wantsToLeave = false
   let endingAll = false

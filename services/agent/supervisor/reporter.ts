@@ -17,15 +17,22 @@ export class Reporter {
   readonly #held = new Map<string, Held>()
   readonly #journal: Journal
   readonly #onTrouble: (error: Error) => void
+  readonly #onQuiet: () => void
   #send: ((reports: readonly SupervisorReport[]) => void) | null = null
   #pending: SupervisorReport[] = []
   #lastFlushMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null
   #syncing: readonly SupervisorReport[] | null = null
 
-  constructor(journal: Journal, held: ReadonlyMap<string, Final>, onTrouble: (error: Error) => void) {
+  constructor(
+    journal: Journal,
+    held: ReadonlyMap<string, Final>,
+    onTrouble: (error: Error) => void,
+    onQuiet: () => void,
+  ) {
     this.#journal = journal
     this.#onTrouble = onTrouble
+    this.#onQuiet = onQuiet
     for (const [id, final] of held) this.#held.set(id, { started: null, final })
   }
 
@@ -112,6 +119,7 @@ export class Reporter {
     this.#lastFlushMs = performance.now()
     this.#send?.(reports)
     if (this.#pending.length > 0) this.#timer = setTimeout(() => this.#flush(), burstMs)
+    else this.#onQuiet()
   }
 
   #retry(reports: SupervisorReport[]): void {

@@ -1,5 +1,5 @@
 /** The flags that describe a job, and the JobSpec they amount to. Only what JobSpec has; it alone judges the values. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { durationMs, type JobDocument, sizeBytes } from '#schemas'
@@ -92,7 +92,7 @@ const defined = (value: object) =>
 export const textOf = (file: string): string => {
   let bytes: Buffer
   try {
-    bytes = readFileSync(file === '-' ? 0 : file)
+    bytes = file === '-' ? standardInput() : readFileSync(file)
   } catch (error) {
     throw usageError(`${file} can’t be read (${(error as NodeJS.ErrnoException).code})`, 'Check the path.')
   }
@@ -100,6 +100,25 @@ export const textOf = (file: string): string => {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     throw usageError(`${file} is not UTF-8 text`, 'Put binary input where the job can read it from a file.')
+  }
+}
+
+/** All of standard input. A pipe may be non-blocking (its writer's choice), and then says EAGAIN while it is empty. */
+const standardInput = (): Buffer => {
+  const chunks: Buffer[] = []
+  const idle = new Int32Array(new SharedArrayBuffer(4))
+  for (;;) {
+    const chunk = Buffer.alloc(64 * 1024)
+    try {
+      const bytes = readSync(0, chunk)
+      if (bytes === 0) return Buffer.concat(chunks)
+      chunks.push(chunk.subarray(0, bytes))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EOF') return Buffer.concat(chunks)
+      if (code !== 'EAGAIN') throw error
+      Atomics.wait(idle, 0, 0, 5)
+    }
   }
 }
 

@@ -34,13 +34,12 @@ export const up = async (given: UpOptions): Promise<Running> => {
     started.push(nats)
     say(`nats-server ${nats.version} at ${nats.url}`)
     const parts = partsOf(options, nats, (name, pid) => record.started(name, pid))
-    // Stopping goes backwards: gateway, agents, archive, scheduler. Agents say their last facts to a living scheduler.
-    for (const part of [parts.scheduler, parts.archive]) {
-      started.push(part)
-      await part.start()
-    }
-    started.push(...parts.agents, parts.gateway)
-    await Promise.all([...parts.agents, parts.gateway].map((part) => part.start()))
+    // Stopping goes backwards: agents first, so that they say their last facts to a living scheduler. The agents start
+    // last, so that a port that is taken is known before anything runs on this host.
+    started.push(parts.scheduler, parts.archive, parts.gateway)
+    await startAll([parts.scheduler, parts.archive, parts.gateway])
+    started.push(...parts.agents)
+    await startAll(parts.agents)
     const client = await connect({ servers: nats.url, name: 'up' })
     const ready = await readyOf(parts, nats, client).finally(() => client.close())
     return { ready, stop }
@@ -48,6 +47,12 @@ export const up = async (given: UpOptions): Promise<Running> => {
     await stop()
     throw error
   }
+}
+
+/** Side by side; the first failure is thrown when each has either started or failed, so that nothing starts behind a stop. */
+const startAll = async (parts: readonly Part[]): Promise<void> => {
+  const results = await Promise.allSettled(parts.map((part) => part.start()))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 type Parts = { scheduler: Part; archive: Part; gateway: Part; agents: Part[] }
