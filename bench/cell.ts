@@ -12,7 +12,8 @@ export const startCell = async (durability: 'synced' | 'fast'): Promise<BenchCel
   const dataDir = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const cli = resolve(import.meta.dirname, '../services/cli/main.js')
   const args = [cli, 'up', '--json', '--data', dataDir, '--port', '0', '--durability', durability]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  // Flags such as --cpu-prof reach every part.
+  const child = spawn(process.execPath, [...process.execArgv, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = new Promise<void>((done) => child.once('exit', () => done()))
   const line = await new Promise<string>((done, fail) => {
     createInterface({ input: child.stdout }).once('line', done)

@@ -8,6 +8,9 @@ export const attemptScratch = (data: string, attemptId: string): string => join(
 export const attemptOutput = (data: string, attemptId: string, stream: 'out' | 'err'): string =>
   join(data, 'attempts', attemptId, stream)
 
+/** Emptied folders of ended attempts, each with an empty `out`, an empty `err` and an empty `scratch/`. */
+export const folderPool = (data: string): string => join(data, 'pool')
+
 const socketName = 'supervisor.sock'
 
 /**

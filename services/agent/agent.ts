@@ -156,15 +156,15 @@ export class Agent implements Service {
 
   async #stop(): Promise<void> {
     const deeds = this.#deeds
-    const supervisor = this.#link?.supervisor
+    const { endJobsOnStop } = this.#settings
+    if (deeds?.hasJoined) deeds.close()
+    // Its ends come as reports, go into LOG and are forgotten; then the supervisor leaves.
+    if (endJobsOnStop) await within(endJobsLimitMs, this.#link?.retire(true))
     if (deeds?.hasJoined) {
-      deeds.close()
-      // Its ends come as reports, go into LOG and are forgotten; then the supervisor leaves.
-      if (this.#settings.endJobsOnStop) await within(endJobsLimitMs, supervisor?.shutdown(true))
-      await within(lastWordsLimitMs, deeds.sayLeft(this.#settings.endJobsOnStop ? 'stopped, with its jobs' : 'stopped'))
+      await within(lastWordsLimitMs, deeds.sayLeft(endJobsOnStop ? 'stopped, with its jobs' : 'stopped'))
       await deeds.unfollow()
     }
-    if (!this.#settings.endJobsOnStop) await within(500, supervisor?.shutdown(false))
+    if (!endJobsOnStop) await within(500, this.#link?.retire(false))
     this.#stopping.abort()
     this.#link?.close()
     await within(2_000, this.#broker?.close())

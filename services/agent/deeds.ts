@@ -93,7 +93,9 @@ export class Deeds {
       if (report.kind === 'unstarted') return report
       const end = usage.ended(report.end)
       const { attemptId } = end
-      folders.ended(attemptId, Math.max(end.stdoutBytes, end.stderrBytes) <= limits.tailBytesMax)
+      const short = Math.max(end.stdoutBytes, end.stderrBytes) <= limits.tailBytesMax
+      // What a tree that would not die may still write stays where it is.
+      folders.ended(attemptId, short && end.error?.code !== 'kill-failed')
       shipper.ended(end, () => folders.shipped(attemptId))
       return { kind: 'ended', end }
     })
@@ -101,8 +103,9 @@ export class Deeds {
   }
 
   supervisorUp({ hello }: Supervisor): void {
-    const { usage, turns } = this.#deps
+    const { usage, turns, folders } = this.#deps
     usage.setCgroupRoot(hello.cgroupRoot)
+    folders.proved = hello.cgroupRoot !== null
     // The first is part of `begin`.
     if (turns.brain.identity) turns.post({ kind: 'supervisor-up', pid: hello.pid, attempts: hello.attempts })
   }

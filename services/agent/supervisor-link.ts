@@ -25,6 +25,7 @@ export class SupervisorLink {
   readonly #logger: Logger
   #supervisor: Supervisor | null = null
   #closed = false
+  #retiring = false
 
   constructor(data: string, settings: SupervisorSettings, logger: Logger, events: LinkEvents) {
     this.#data = data
@@ -53,6 +54,12 @@ export class SupervisorLink {
     for (const reports of early) this.#events.onReports(reports)
   }
 
+  /** Ends the supervisor for good; `killAll` ends its attempts first, else it goes only when nothing runs. */
+  async retire(killAll: boolean): Promise<void> {
+    this.#retiring = true
+    await this.#supervisor?.shutdown(killAll)
+  }
+
   close(): void {
     this.#closed = true
     this.#supervisor?.close()
@@ -60,7 +67,8 @@ export class SupervisorLink {
   }
 
   async #lost(died: boolean): Promise<void> {
-    if (this.#closed) return
+    // Asked to go, it went: nobody takes its place.
+    if (this.#closed || (this.#retiring && died)) return
     const pid = this.#supervisor?.hello.pid
     this.#logger.error(
       { supervisor: pid, died },

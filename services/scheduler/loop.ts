@@ -28,11 +28,21 @@ export type LoopOptions = {
   onFailure: (error: unknown) => void
 }
 
-type Reign = { epoch: number; passes: number; pass: Pass | null; end: AbortController }
+type Reign = {
+  epoch: number
+  passes: number
+  pass: Pass | null
+  /** Monotonic ms before which no pass is made: far back unless the last one was large. */
+  notBeforeMs: number
+  end: AbortController
+}
 
 /** Longest a timer is armed for: it is armed anew with each plan anyway, and setTimeout wraps at 2^31. */
 const timerMsMax = 60_000
 const livenessMs = 250
+/** A pass with so many events is one of a busy cell: the next one gathers for a while, hidden by the work ordered ahead. */
+const busyFrom = 8
+const paceMs = 8
 const encoder = new TextEncoder()
 
 export class Loop {
@@ -87,7 +97,7 @@ export class Loop {
   lead(epoch: number): AbortSignal {
     this.stepDown()
     const end = new AbortController()
-    this.#reign = { epoch, passes: 0, pass: null, end }
+    this.#reign = { epoch, passes: 0, pass: null, notBeforeMs: Number.NEGATIVE_INFINITY, end }
     this.#options.liveness.takeOver(this.#cluster.hosts.keys(), this.#options.clock.monotonicMs())
     this.#livenessTimer = setInterval(() => {
       this.#options.liveness.look(this.#cluster.hosts.keys(), this.#options.clock.monotonicMs())
@@ -111,14 +121,17 @@ export class Loop {
   queuePlan(): void {
     if (this.#planQueued || !this.#reign || this.#reign.pass) return
     this.#planQueued = true
-    setImmediate(() => {
+    const planNow = () => {
       this.#planQueued = false
       try {
         this.#plan()
       } catch (error) {
         this.#options.onFailure(error)
       }
-    })
+    }
+    const waitMs = this.#reign.notBeforeMs - this.#options.clock.monotonicMs()
+    if (waitMs >= 1) setTimeout(planNow, waitMs)
+    else setImmediate(planNow)
   }
 
   get #cluster(): Cluster {
@@ -159,6 +172,8 @@ export class Loop {
       onStored: (commit, sequence) => this.#stored(commit, sequence),
     })
     reign.pass = pass
+    const orders = [...made.orders.values()].reduce((sum, events) => sum + events.length, 0)
+    if (made.decisions.length + orders >= busyFrom) reign.notBeforeMs = clock.monotonicMs() + paceMs
     pass.publish().then(
       () => this.#afterFold(),
       (error) => (reign.end.signal.aborted ? undefined : onFailure(error)),

@@ -72,10 +72,12 @@ const homes: readonly (readonly [packages: RegExp, home: RegExp, name: string])[
   [/^(@nats-io\/|nats$|nats\.ws$)/, /^libs\/eventlog\//, 'libs/eventlog'],
   [/^better-sqlite3$/, /^libs\/store\//, 'libs/store'],
 ]
-/** Tests under test/ and bench/ may speak as a foreign client does. */
+/** Tests and bench/ may speak as a foreign client does. */
 const onePlace: Rule = (file, { from }) => {
   const spread = homes.find(([packages, home]) => packages.test(from) && !home.test(file.path))
-  return spread && /^(schemas|libs|services|examples)\//.test(file.path) ? `only ${spread[2]} imports ${from}` : null
+  return spread && !isTestCode(file.path) && /^(schemas|libs|services|examples)\//.test(file.path)
+    ? `only ${spread[2]} imports ${from}`
+    : null
 }
 
 /** `path:line: message` for each import that points the wrong way. */

@@ -97,6 +97,11 @@ const takeLog = (turn: Turn, messages: Extract<Input, { kind: 'log' }>['messages
   for (const { sequence, message } of messages) {
     last = sequence
     if (sequence <= brain.upTo) continue
+    // The log delivers in order: a commit that lies before this has been passed, even if its echo was not delivered
+    // (the host's consumer was made anew).
+    for (const commit of brain.outbox) {
+      if (commit.sequence !== null && commit.sequence < sequence) applyEcho(turn, commit.id)
+    }
     if (message.kind === 'orders') applyOrders(turn, sequence, message.commit)
     else if (message.kind === 'leader-claimed') turn.record({ t: 'leader', sequence })
     else if (message.kind === 'echo') applyEcho(turn, message.id)
@@ -111,7 +116,11 @@ const takeLog = (turn: Turn, messages: Extract<Input, { kind: 'log' }>['messages
 const takePublished = (turn: Turn, id: string, sequence: number): void => {
   const { brain } = turn
   const commit = brain.outbox.find((candidate) => candidate.id === id)
-  if (commit) acknowledged(turn, commit)
+  if (commit) {
+    commit.sequence = sequence
+    acknowledged(turn, commit)
+    if (sequence <= brain.upTo) applyEcho(turn, id)
+  }
   if (brain.inFlight === id) brain.inFlight = null
   if (id === joinedId(brain)) {
     brain.joined = true

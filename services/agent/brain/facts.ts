@@ -1,5 +1,5 @@
 /** Facts: how reports become events, and events a commit. Ids are deterministic, so a repeat is known as one. */
-import { createHash } from 'node:crypto'
+import { hash53 } from '#domain'
 import { type Exited, type FactEvent, limits, type Refused } from '#schemas'
 import type { AttemptEnd } from './io.ts'
 import { attemptOf } from './records.ts'
@@ -77,8 +77,15 @@ export const commitOf = (
   nowMs: number,
 ): OutboxCommit => {
   const ids = events.map((event) => eventId(brain, event))
-  const digest = createHash('sha256').update(ids.join('\n')).digest('base64url').slice(0, 27)
+  const all = ids.join('\n')
+  const digest = `${hash53(all).toString(36)}${hash53(`${ids.length}\n${all}`).toString(36)}`
   const id = ids.length === 1 ? ids[0]! : `facts/${brain.host}/${digest}`
   const header = JSON.stringify({ v: 1, id, source: `agent/${brain.host}`, time: Math.trunc(nowMs) })
-  return { id, bytes: encoder.encode(`${header.slice(0, -1)},"events":[${parts.join(',')}]}`), events, acked: false }
+  return {
+    id,
+    bytes: encoder.encode(`${header.slice(0, -1)},"events":[${parts.join(',')}]}`),
+    events,
+    acked: false,
+    sequence: null,
+  }
 }

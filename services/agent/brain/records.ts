@@ -47,7 +47,13 @@ export const fold = (brain: Brain, record: SpoolRecord): void => {
       return
     case 'facts': {
       const { events } = JSON.parse(decoder.decode(record.bytes)) as Commit
-      return written(brain, { id: record.id, bytes: record.bytes, events: events as FactEvent[], acked: false })
+      return written(brain, {
+        id: record.id,
+        bytes: record.bytes,
+        events: events as FactEvent[],
+        acked: false,
+        sequence: null,
+      })
     }
     case 'seen':
       return seen(brain, record.id)

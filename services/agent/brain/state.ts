@@ -25,7 +25,13 @@ export type HeldAttempt = {
 }
 
 /** A commit of facts that has not been seen in LOG yet. */
-export type OutboxCommit = { id: string; bytes: Uint8Array; events: readonly FactEvent[]; acked: boolean }
+export type OutboxCommit = {
+  id: string
+  bytes: Uint8Array
+  events: readonly FactEvent[]
+  acked: boolean /** In LOG, once acknowledged in this life. */
+  sequence: number | null
+}
 
 /** What the agent says of itself, apart from the inventory. */
 export type Identity = Omit<Joined, 'type' | 'inventory'>

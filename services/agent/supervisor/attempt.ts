@@ -13,6 +13,7 @@ import type { AttemptEnd, StartRequest } from '#process'
 import { type Containment, lookAgainMs } from './containment/containment.ts'
 import { markName, signalGroup } from './containment/process-group.ts'
 import { type AttemptFiles, closeFiles, makeFiles, readTail } from './files.ts'
+import type { FolderPool } from './folder-pool.ts'
 import { lostEnd } from './journal.ts'
 import { explainSpawnFailure } from './spawn-failure.ts'
 
@@ -23,6 +24,7 @@ export type AttemptContext = {
   tailBytes: number
   killVerifyMs: number
   containment: Containment
+  pool: FolderPool
 }
 
 /** setTimeout takes 31 bits of ms; a longer deadline is armed in pieces. */
@@ -58,7 +60,7 @@ export class RunningAttempt {
     const { attemptId, command, env, stdin } = this.request
     let files: AttemptFiles
     try {
-      files = makeFiles(this.#context.data, attemptId, stdin)
+      files = makeFiles(this.#context.data, attemptId, stdin, this.#context.pool)
     } catch (error) {
       return this.#unspawned(filesFailure(error as NodeJS.ErrnoException))
     }

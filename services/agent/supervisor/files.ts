@@ -5,33 +5,39 @@
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attemptFolder } from '#process'
+import type { FolderPool } from './folder-pool.ts'
 
 export type AttemptFiles = { stdin: number | 'ignore'; stdout: number; stderr: number; scratch: string }
 
 /** Throws EEXIST when the attempt's folder exists: then it was spawned before, whatever anybody says. */
-export const makeFiles = (data: string, attemptId: string, stdin: string | null): AttemptFiles => {
+export const makeFiles = (data: string, attemptId: string, stdin: string | null, pool: FolderPool): AttemptFiles => {
   const folder = attemptFolder(data, attemptId)
-  mkdirSync(folder, { mode: 0o755 })
+  const outputs = pool.take(attemptId) ?? freshFolder(folder)
   const scratch = `${folder}/scratch`
-  mkdirSync(scratch)
-  const opened: number[] = []
-  const open = (path: string, flags: string): number => {
-    const file = openSync(path, flags)
-    opened.push(file)
-    return file
-  }
   try {
-    if (stdin !== null && stdin !== '') writeFileSync(`${folder}/in`, stdin)
-    return {
-      stdin: stdin === null || stdin === '' ? 'ignore' : open(`${folder}/in`, 'r'),
-      stdout: open(`${folder}/out`, 'a'),
-      stderr: open(`${folder}/err`, 'a'),
-      scratch,
-    }
+    return { ...outputs, scratch, stdin: stdin === null || stdin === '' ? 'ignore' : openInput(`${folder}/in`, stdin) }
   } catch (error) {
-    for (const file of opened) closeSync(file)
+    closeSync(outputs.stdout)
+    closeSync(outputs.stderr)
     throw error
   }
+}
+
+const freshFolder = (folder: string): { stdout: number; stderr: number } => {
+  mkdirSync(folder)
+  mkdirSync(`${folder}/scratch`)
+  const stdout = openSync(`${folder}/out`, 'a')
+  try {
+    return { stdout, stderr: openSync(`${folder}/err`, 'a') }
+  } catch (error) {
+    closeSync(stdout)
+    throw error
+  }
+}
+
+const openInput = (path: string, text: string): number => {
+  writeFileSync(path, text)
+  return openSync(path, 'r')
 }
 
 export const closeFiles = (files: AttemptFiles): void => {

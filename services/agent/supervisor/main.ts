@@ -7,6 +7,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ToSupervisor, takeLock } from '#process'
 import { pickContainment } from './containment/probe.ts'
+import { FolderPool } from './folder-pool.ts'
 import { parseOptions } from './options.ts'
 import { recover } from './recovery.ts'
 import { Reporter } from './reporter.ts'
@@ -75,7 +76,7 @@ const main = async (): Promise<void> => {
   }
 
   const supervision = new Supervision({
-    context: { ...options, containment },
+    context: { ...options, containment, pool: new FolderPool(options.data) },
     journal,
     reporter,
     bootId,

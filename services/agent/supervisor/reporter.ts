@@ -6,7 +6,7 @@
 import type { SupervisorReport } from '#process'
 import { type Ended, type Journal, type JournalRecord, reportId } from './journal.ts'
 
-const burstMs = 5
+const burstMs = 8
 /** The journal can't be written (full disk): try again this much later. Nothing is said meanwhile. */
 const retryMs = 1_000
 

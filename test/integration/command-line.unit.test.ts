@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MemoryCell } from '#eventlog'
 import { scriptOf, shortWaits } from '../../libs/client/contract/client.contract.ts'
 import { StandIn } from '../../libs/client/testing/stand-in.ts'
-import { buildGateway } from '../gateway/index.ts'
-import { runCommandLine } from './program.ts'
+import { runCommandLine } from '../../services/cli/program.ts'
+import { buildGateway } from '../../services/gateway/index.ts'
 
 let cell: MemoryCell
 let standIn: StandIn
