@@ -57,7 +57,7 @@ export const limits = {
   /** Orders ahead of free slots (short jobs only): at most this many times a host's capacity. */
   orderAheadFactorMax: 64,
   /** … and at most this much expected work for each slot. */
-  orderAheadMs: 50,
+  orderAheadMs: 100,
   /** An attempt that waits on its host longer than this behind others is given back to the scheduler. */
   hostQueueWaitMsMax: 2_000,
   /** Run-time estimates (one a command name and queue) that the fold keeps. */

@@ -48,7 +48,8 @@ export type AttemptEnd = {
 export type SupervisorReport =
   | { kind: 'started'; attemptId: string; pid: number; atMs: number }
   | { kind: 'ended'; end: AttemptEnd }
-  | { kind: 'unstarted'; attemptId: string; why: 'queue-wait' | 'stopped' }
+  /** Nothing was spawned. no-room: the host has no disk, process or descriptor left for it; `text` says which. */
+  | { kind: 'unstarted'; attemptId: string; why: 'queue-wait' | 'stopped' | 'no-room'; text?: string }
 
 export type SupervisorAttempt = {
   attemptId: string

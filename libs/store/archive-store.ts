@@ -65,7 +65,7 @@ export class ArchiveStore {
   }
 
   /**
-   * Stores and folds messages in one fsynced transaction; ones at or before the checkpoint are passed over.
+   * Stores and folds messages in one transaction; ones at or before the checkpoint are passed over.
    * Throws RangeError on a gap, and what SQLite throws (see isStorageTrouble); then nothing has changed and the same
    * messages may be given again.
    */

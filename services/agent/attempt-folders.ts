@@ -2,8 +2,8 @@
  * What becomes of an attempt's folder. One whose whole output travelled inside `exited` and that left no files is used
  * again (making folders is dear) or goes, as soon as its end is in LOG; any other is kept for a week. Must never touch the folder of a live attempt.
  */
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { readdir, rename, rm, truncate } from 'node:fs/promises'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { attemptFolder, folderPool } from '#process'
 
@@ -61,31 +61,35 @@ export class AttemptFolders {
     Object.assign(known, change)
     if (!known.shipped || !known.forgotten) return
     this.#known.delete(attemptId)
-    if (known.short) void tidyAttempt(this.#data, attemptId, this.#mayRecycle()).catch(() => {})
+    if (known.short) tidyAttempt(this.#data, attemptId, this.#mayRecycle())
   }
 }
 
 /**
  * Empties the folder and puts it into the pool (or removes it), if the job left nothing in its scratch folder; else
- * all of it stays. Never on the event loop: a journal that is being written can hold up each of these calls for
- * milliseconds.
+ * all of it stays. A few calls of some 15 µs each: on the thread pool each of them would cost the event loop more.
  */
-export const tidyAttempt = async (data: string, attemptId: string, recycle: boolean): Promise<void> => {
+export const tidyAttempt = (data: string, attemptId: string, recycle: boolean): void => {
   const folder = attemptFolder(data, attemptId)
-  const left = await readdir(`${folder}/scratch`).catch(() => [])
-  if (left.length > 0) return
-  if (recycle && (await toPool(data, attemptId).catch(() => false))) return
-  await rm(folder, { recursive: true, force: true })
+  if (namesIn(`${folder}/scratch`).length > 0) return
+  if (recycle && toPool(data, attemptId)) return
+  // Removing is dearer, and rare: it may take its time elsewhere.
+  void rm(folder, { recursive: true, force: true }).catch(() => {})
 }
 
-const toPool = async (data: string, attemptId: string): Promise<boolean> => {
+const toPool = (data: string, attemptId: string): boolean => {
   const folder = attemptFolder(data, attemptId)
-  for (const name of await readdir(folder)) {
-    if (name === 'out' || name === 'err') await truncate(`${folder}/${name}`)
-    else if (name !== 'scratch') await rm(`${folder}/${name}`, { recursive: true })
+  try {
+    for (const name of readdirSync(folder)) {
+      if (name === 'scratch') continue
+      if (name !== 'out' && name !== 'err') rmSync(`${folder}/${name}`, { recursive: true })
+      else if (statSync(`${folder}/${name}`).size > 0) truncateSync(`${folder}/${name}`)
+    }
+    renameSync(folder, join(folderPool(data), attemptId))
+    return true
+  } catch {
+    return false
   }
-  await rename(folder, join(folderPool(data), attemptId))
-  return true
 }
 
 /** Removes folders of attempts that ended long ago. Called at start and now and then. */

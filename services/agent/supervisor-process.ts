@@ -73,12 +73,16 @@ const startSupervisor = (data: string, settings: SupervisorSettings): Started =>
   const started: Started = { exited: false, exitCode: null }
   try {
     const args = [...fewThreads, ...nodeArguments(supervisorScript()), ...argumentsOf(data, settings)]
-    const child = spawn(process.execPath, [...process.execArgv, ...args], {
-      detached: true,
-      stdio: ['ignore', log, log],
-      cwd: '/',
-      env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
-    })
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv.filter((flag) => !flag.startsWith('--cpu-prof')), ...args],
+      {
+        detached: true,
+        stdio: ['ignore', log, log],
+        cwd: '/',
+        env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+      },
+    )
     child.once('exit', (code) => Object.assign(started, { exited: true, exitCode: code }))
     child.once('error', () => Object.assign(started, { exited: true }))
     child.unref()

@@ -7,7 +7,7 @@ import { type Brain, type Input, isQuiet, type Output, step } from './brain/inde
 /** A host that holds at least so many attempts is busy: what waits behind them hides the pace. */
 const busyFrom = 12
 /** Time between two turns of a busy host. Far less than the work that is ordered ahead (limits.orderAheadMs). */
-const paceMs = 8
+const paceMs = 16
 
 export class Turns {
   readonly brain: Brain

@@ -14,7 +14,7 @@ import type { Clock, Logger } from '#runtime'
 import { type ArchiveStore, isStorageTrouble } from '#store'
 import { checkContinuity } from './continuity.ts'
 
-/** One fsync each: research/pipeline.md measured 10 ms as the best of what was tried. */
+/** 10 ms was the best of what was tried when the pipeline was measured. */
 const commitEveryMs = 10
 /** Catching up: a transaction as large as this is committed at once, which also bounds what waits in memory. */
 const commitBytesMax = 4 * 1024 * 1024

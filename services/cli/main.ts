@@ -7,5 +7,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+// Whoever read the progress is gone: the work goes on, and is stopped in order when its time comes.
+process.stderr.on('error', () => {})
+
 const exitCode = await runCommandLine(process.argv.slice(2), process)
 process.exit(exitCode)

@@ -42,7 +42,7 @@ const timerMsMax = 60_000
 const livenessMs = 250
 /** A pass with so many events is one of a busy cell: the next one gathers for a while, hidden by the work ordered ahead. */
 const busyFrom = 8
-const paceMs = 8
+const paceMs = 16
 const encoder = new TextEncoder()
 
 export class Loop {

@@ -8,6 +8,8 @@ import { answer } from './orders.ts'
 import { attemptOf } from './records.ts'
 import type { HeldAttempt } from './state.ts'
 
+const refusalCodes = { 'queue-wait': 'host-queue-wait', stopped: 'cancelled', 'no-room': 'host-refused' } as const
+
 export const applyReports = (turn: Turn, reports: readonly SupervisorReport[]): void => {
   const { brain } = turn
   const unknown: string[] = []
@@ -29,7 +31,7 @@ export const applyReports = (turn: Turn, reports: readonly SupervisorReport[]): 
     }
     brain.ending.add(id)
     if (report.kind === 'ended') brain.pending.push(exitedFact(held, report.end))
-    else brain.pending.push(refusedFact(held, report.why === 'queue-wait' ? 'host-queue-wait' : 'cancelled'))
+    else brain.pending.push(refusedFact(held, refusalCodes[report.why], report.text))
   }
   if (unknown.length > 0) turn.outputs.push({ kind: 'forget', ids: unknown })
 }

@@ -34,6 +34,7 @@ export class RunningAttempt {
   readonly request: StartRequest
   readonly #context: AttemptContext
   readonly #onEnd: (end: AttemptEnd) => void
+  readonly #onNoRoom: (text: string) => void
   pid = 0
   startedAtMs = 0
   #startedMonotonicMs = 0
@@ -49,13 +50,19 @@ export class RunningAttempt {
   #deadline: NodeJS.Timeout | null = null
   #killTimer: NodeJS.Timeout | null = null
 
-  constructor(request: StartRequest, context: AttemptContext, onEnd: (end: AttemptEnd) => void) {
+  constructor(
+    request: StartRequest,
+    context: AttemptContext,
+    onEnd: (end: AttemptEnd) => void,
+    onNoRoom: (text: string) => void,
+  ) {
     this.request = request
     this.#context = context
     this.#onEnd = onEnd
+    this.#onNoRoom = onNoRoom
   }
 
-  /** Spawns. When `pid` is still 0 afterwards it could not be started; `onEnd` is called in any case. */
+  /** Spawns. When `pid` is still 0 afterwards it could not be started; `onEnd` or `onNoRoom` is called in any case. */
   spawn(): void {
     const { attemptId, command, env, stdin } = this.request
     let files: AttemptFiles
@@ -199,11 +206,14 @@ export class RunningAttempt {
     const { attemptId } = this.request
     this.#ended = true
     void this.#context.containment.isEmpty(attemptId, 0)
+    // The host's lack is not the job's failure.
+    if (hostLacks.has(error.code)) return this.#onNoRoom(`${error.code}: ${error.message}`)
     this.#onEnd(lostEnd(attemptId, Date.now(), error, error.code === spawnedBefore ? 'lost' : 'spawn'))
   }
 }
 
 const spawnedBefore = 'spawned-before'
+const hostLacks = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
 const filesFailure = (error: NodeJS.ErrnoException): { code: string; message: string } =>
   error.code === 'EEXIST'

@@ -2,7 +2,7 @@
  * The files of one attempt: `<data>/attempts/<id>/` with `out`, `err`, `scratch/` and, if the spec has one, `in`.
  * Files and no pipes: nothing breaks and nothing blocks when somebody who reads dies.
  */
-import { closeSync, mkdirSync, openSync, readSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attemptFolder } from '#process'
 import type { FolderPool } from './folder-pool.ts'
@@ -19,18 +19,22 @@ export const makeFiles = (data: string, attemptId: string, stdin: string | null,
   } catch (error) {
     closeSync(outputs.stdout)
     closeSync(outputs.stderr)
+    rmSync(folder, { recursive: true, force: true })
     throw error
   }
 }
 
 const freshFolder = (folder: string): { stdout: number; stderr: number } => {
   mkdirSync(folder)
-  mkdirSync(`${folder}/scratch`)
-  const stdout = openSync(`${folder}/out`, 'a')
+  const opened: number[] = []
   try {
-    return { stdout, stderr: openSync(`${folder}/err`, 'a') }
+    mkdirSync(`${folder}/scratch`)
+    for (const name of ['out', 'err']) opened.push(openSync(`${folder}/${name}`, 'a'))
+    return { stdout: opened[0]!, stderr: opened[1]! }
   } catch (error) {
-    closeSync(stdout)
+    for (const file of opened) closeSync(file)
+    // A full disk: half a folder helps nobody.
+    rmSync(folder, { recursive: true, force: true })
     throw error
   }
 }

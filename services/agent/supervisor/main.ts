@@ -84,6 +84,7 @@ const main = async (): Promise<void> => {
     onIdle: leaveIfDone,
     onTrouble,
   })
+  reporter.waiting = () => supervision.waiting
   const server = new SupervisorServer({
     hello: () => ({
       pid: process.pid,

@@ -1,12 +1,15 @@
 /**
  * Says what happened, to whoever is connected, until it is forgotten. An end is in the fsynced journal before it is
- * said. At once after a quiet moment, else in bursts at most `burstMs` late: a report wakes agent, broker, scheduler
+ * said. At once after a quiet moment, else in bursts: a report wakes agent, broker, scheduler
  * and archive in turn, so a burst costs all of them little more than a single one.
  */
 import type { SupervisorReport } from '#process'
 import { type Ended, type Journal, type JournalRecord, reportId } from './journal.ts'
 
-const burstMs = 8
+/** How late a burst may be: a little when few run, more when others wait behind them and hide it. */
+const burstMs = { quiet: 5, busy: 16 }
+/** So many waiting attempts keep every slot taken for as long as a burst is late. */
+const busyFrom = 8
 /** The journal can't be written (full disk): try again this much later. Nothing is said meanwhile. */
 const retryMs = 1_000
 
@@ -20,6 +23,8 @@ export class Reporter {
   readonly #onQuiet: () => void
   #send: ((reports: readonly SupervisorReport[]) => void) | null = null
   #pending: SupervisorReport[] = []
+  /** How many attempts wait for a slot; set by whoever knows. */
+  waiting: () => number = () => 0
   #lastFlushMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null
   #syncing: readonly SupervisorReport[] | null = null
@@ -93,8 +98,12 @@ export class Reporter {
     this.#pending.push(report)
     if (this.#timer || this.#syncing) return
     const sinceMs = performance.now() - this.#lastFlushMs
-    if (sinceMs >= burstMs) this.#timer = setImmediate(() => this.#flush())
-    else this.#timer = setTimeout(() => this.#flush(), burstMs - sinceMs)
+    if (sinceMs >= this.#burstMs) this.#timer = setImmediate(() => this.#flush())
+    else this.#timer = setTimeout(() => this.#flush(), this.#burstMs - sinceMs)
+  }
+
+  get #burstMs(): number {
+    return this.waiting() >= busyFrom ? burstMs.busy : burstMs.quiet
   }
 
   #flush(): void {
@@ -118,7 +127,7 @@ export class Reporter {
   #flushed(reports: readonly SupervisorReport[]): void {
     this.#lastFlushMs = performance.now()
     this.#send?.(reports)
-    if (this.#pending.length > 0) this.#timer = setTimeout(() => this.#flush(), burstMs)
+    if (this.#pending.length > 0) this.#timer = setTimeout(() => this.#flush(), this.#burstMs)
     else this.#onQuiet()
   }
 

@@ -39,6 +39,11 @@ export class Supervision {
     this.#queue = new RunQueue(deps.capacity)
   }
 
+  /** Attempts in the run queue. */
+  get waiting(): number {
+    return this.#queue.waiting
+  }
+
   get idle(): boolean {
     return this.#running.size === 0 && this.#queue.waiting === 0
   }
@@ -102,11 +107,11 @@ export class Supervision {
     if (this.#filling) return
     const request = this.#queue.take()
     if (!request) return
-    this.#spawn(request)
     this.#filling = setImmediate(() => {
       this.#filling = null
       this.#fill()
     })
+    this.#spawn(request)
   }
 
   #spawn(request: StartRequest): void {
@@ -118,16 +123,23 @@ export class Supervision {
     } catch (error) {
       this.#deps.onTrouble(error as Error)
       this.#queue.release(request.resources)
-      // Nothing was spawned, and nothing can be while the disk is full: the scheduler finds another host.
-      reporter.final({ kind: 'unstarted', attemptId: id, why: 'queue-wait' })
+      // Nothing was spawned, and nothing can be while its journal can't be written: the scheduler finds another host.
+      const text = `The supervisor's journal can't be written: ${(error as Error).message}`
+      reporter.final({ kind: 'unstarted', attemptId: id, why: 'no-room', text })
       return
     }
-    const attempt = new RunningAttempt(request, context, (end) => {
+    const done = (report: Parameters<Reporter['final']>[0]): void => {
       this.#running.delete(id)
       this.#queue.release(request.resources)
-      reporter.final({ kind: 'ended', end })
+      reporter.final(report)
       this.#settled()
-    })
+    }
+    const attempt = new RunningAttempt(
+      request,
+      context,
+      (end) => done({ kind: 'ended', end }),
+      (text) => done({ kind: 'unstarted', attemptId: id, why: 'no-room', text }),
+    )
     this.#running.set(id, attempt)
     attempt.spawn()
     if (attempt.pid !== 0) reporter.started(id, attempt.pid, attempt.startedAtMs)

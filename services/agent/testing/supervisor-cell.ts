@@ -21,6 +21,8 @@ export type RealCellOptions = {
   idleExitMs?: number
   /** Makes the folder's path longer than a socket's address may be. */
   longPath?: boolean
+  /** Folder to make the cell's folder in. Default: the system's for temporary files. */
+  within?: string
 }
 
 /** Shell text for each program of the contract. */
@@ -48,7 +50,7 @@ export const until = async (holds: () => boolean, limitMs = 60_000): Promise<voi
 }
 
 export const realCell = async (options: RealCellOptions = {}): Promise<RealCell> => {
-  const base = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-supervisor-')))
+  const base = realpathSync(mkdtempSync(join(options.within ?? tmpdir(), 'millrace-supervisor-')))
   const data = options.longPath ? join(base, 'x'.repeat(120)) : base
   mkdirSync(data, { recursive: true })
   const containment = options.containment ?? 'best'

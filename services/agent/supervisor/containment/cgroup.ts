@@ -2,8 +2,9 @@
  * Containment by cgroup v2 (kernel documentation: admin-guide/cgroup-v2). A leaf per attempt under one folder of this
  * supervisor. No controller is needed: a bare v2 mount gives membership, `cgroup.kill`, `cgroup.events` and CPU time.
  *
- * Node can't clone into a cgroup, so the supervisor enters the leaf, spawns, and leaves again: a child is born where
- * its parent is, so that there is no moment outside. The parent's own CPU time in the leaf is taken off again.
+ * Node can't clone into a cgroup, so the supervisor enters the leaf, spawns, and leaves again: a child is born where its
+ * parent is, so that there is no moment outside. The parent's own CPU time in the leaf is taken off again. (Staying in
+ * the last leaf between spawns, or moving the child afterwards, was measured and gains nothing.)
  * Must never kill a leaf while the supervisor is in it: `born` is synchronous and always leaves.
  */
 import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmdirSync, writeFileSync, writeSync } from 'node:fs'

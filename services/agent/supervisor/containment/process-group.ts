@@ -9,6 +9,8 @@ import { readProcessStat } from '#process'
 import { type Containment, lookAgainMs } from './containment.ts'
 
 const orphanLimitMs = 5_000
+/** In this time no machine gives out all its pids (32,768 at least), so that their order means something. */
+const youngMs = 1_000
 
 /** The variable that marks every process of an attempt, and one that tells apart attempts of other folders' agents. */
 export const markName = 'MILLRACE_ATTEMPT_ID'
@@ -21,26 +23,35 @@ export class ProcessGroupContainment implements Containment {
   readonly cgroupRoot = null
   /** What stands in front of every scratch folder of this supervisor. */
   readonly #scratchPrefix: string
+  readonly #bornMs = new Map<string, number>()
   /** One look through /proc answers everybody who asked since the last. */
   #looking: Promise<Found[]> | null = null
   #lookMs = 0
+  /** First pids of the young attempts that the next look is for; null when it has to be at everybody. */
+  #from: number[] | null = []
 
   constructor(attemptsFolder: string) {
     this.#scratchPrefix = `${attemptsFolder}/`
   }
 
-  born<T>(_attemptId: string, spawn: () => T): T {
+  born<T>(attemptId: string, spawn: () => T): T {
+    this.#bornMs.set(attemptId, performance.now())
     return spawn()
   }
 
   async isEmpty(attemptId: string, pid: number): Promise<boolean> {
-    // It could not be spawned.
-    if (pid === 0) return true
+    const empty = pid === 0 || (await this.#seemsEmpty(attemptId, pid))
+    if (empty) this.#bornMs.delete(attemptId)
+    return empty
+  }
+
+  async #seemsEmpty(attemptId: string, pid: number): Promise<boolean> {
     if (groupLives(pid)) {
       // A member may be a zombie that nobody has reaped yet: only a look can tell.
       if (this.#look(pid, attemptId).length > 0) return false
     }
-    const found = await this.#lookSoon()
+    const young = performance.now() - (this.#bornMs.get(attemptId) ?? Number.NEGATIVE_INFINITY) < youngMs
+    const found = await this.#lookSoon(young ? pid : null)
     return !found.some((process) => process.attemptId === attemptId)
   }
 
@@ -69,22 +80,36 @@ export class ProcessGroupContainment implements Containment {
 
   close(): void {}
 
-  /** Under load a look waits for others, and takes at most a fifth of the time. */
-  #lookSoon(): Promise<Found[]> {
+  /**
+   * Under load a look waits for others, and takes at most a fifth of the time. Pids are given in turn, so what a young
+   * attempt has forked lies between its first pid and the last one given: only those are read.
+   */
+  #lookSoon(from: number | null): Promise<Found[]> {
+    if (from === null) this.#from = null
+    else this.#from?.push(from)
     this.#looking ??= delay(this.#lookMs * 4).then(() => {
+      const isSince = this.#takeRange()
       this.#looking = null
-      return this.#look(null, null)
+      return this.#look(null, null, isSince)
     })
     return this.#looking
   }
 
+  #takeRange(): (pid: number) => boolean {
+    const from = this.#from
+    this.#from = []
+    const last = lastPid()
+    if (from === null || last === null) return () => true
+    return (pid) => from.some((first) => (first <= last ? pid >= first && pid <= last : pid >= first || pid <= last))
+  }
+
   /** Marked processes; with `group`, also those of that group whose leader is gone. Only of `only`, if given. */
-  #look(group: number | null, only: string | null): Found[] {
+  #look(group: number | null, only: string | null, wanted: (pid: number) => boolean = () => true): Found[] {
     const started = performance.now()
     const found: Found[] = []
     for (const name of readdirSync('/proc')) {
       const pid = Number(name)
-      if (!Number.isInteger(pid)) continue
+      if (!Number.isInteger(pid) || !wanted(pid)) continue
       const attemptId = this.#markOf(pid) ?? (group !== null && only !== null && isOrphanOf(pid, group) ? only : null)
       if (attemptId === null || (only !== null && attemptId !== only)) continue
       const stat = readProcessStat(pid)
@@ -104,6 +129,15 @@ export class ProcessGroupContainment implements Containment {
     const attemptId = variableIn(environment, markName)
     if (attemptId === null || !variableIn(environment, folderName)?.startsWith(this.#scratchPrefix)) return null
     return attemptId
+  }
+}
+
+/** The pid given last: fifth field of proc_loadavg(5). Null where it can't be read. */
+const lastPid = (): number | null => {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'latin1').trim().split(' ')[4]) || null
+  } catch {
+    return null
   }
 }
 
