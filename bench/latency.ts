@@ -1,30 +1,29 @@
-/** Latency of one job on an idle cell: submit → the agent's `started` notice, submit → `done`. Milliseconds. */
-
+/**
+ * Latency of one job on an idle cell, one after the other. Milliseconds, one machine, one clock: submit → the process was
+ * spawned (as the host's clock says in its `started` fact), submit → the `done` notice.
+ */
 import type { Client } from '#client'
-import type { Broker } from '#eventlog'
-import { subjectsOf } from '#schemas'
 
 export type Latencies = { startedMs: number[]; finishedMs: number[] }
 
-export const latency = async (client: Client, broker: Broker, count: number): Promise<Latencies> => {
-  const subjects = subjectsOf('mr')
-  const startedMs: number[] = []
+export const latency = async (client: Client, count: number): Promise<Latencies> => {
   const finishedMs: number[] = []
+  const submittedAtMs = new Map<string, number>()
   for (let n = 0; n < count; n++) {
-    const id = `latency-${process.pid}-${n}`
-    let onStarted = (): void => {}
-    const started = new Promise<void>((done) => {
-      onStarted = done
-    })
-    const subscription = broker.notices.subscribe(subjects.notice(id, 'started'), onStarted)
-    await subscription.ready
     const at = performance.now()
-    const job = await client.submit({ command: ['/bin/true'] }, { id })
-    const finished = job.wait().then(() => finishedMs.push(performance.now() - at))
-    await started
-    startedMs.push(performance.now() - at)
-    await finished
-    subscription.stop()
+    const atMs = performance.timeOrigin + at
+    const job = await client.submit({ command: ['/bin/true'] })
+    submittedAtMs.set(job.id, atMs)
+    await job.wait()
+    finishedMs.push(performance.now() - at)
+  }
+  const startedMs: number[] = []
+  for (const [id, atMs] of submittedAtMs) {
+    for await (const event of client.events({ job: id })) {
+      if (event.type === 'millrace.job.started.v1' || event.type === 'millrace.host.started.v1') {
+        startedMs.push((event.data['at'] as number) - atMs)
+      }
+    }
   }
   return { startedMs, finishedMs }
 }

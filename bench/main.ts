@@ -47,7 +47,7 @@ for (let n = 1; n <= rounds; n++) {
   say(`round ${n}: ${round(runs.at(-1)!.jobsPerSecond)} jobs/s, floor ${round(floors.at(-1)!)}/s`)
 }
 say('latency of single jobs')
-const idle = await latency(client, broker, Number(values.latencies))
+const idle = await latency(client, Number(values.latencies))
 
 say(`${queued} queued jobs`)
 const memoryBefore = Object.fromEntries(Object.entries(cell.pids).map(([name, pid]) => [name, residentMiB(pid)]))

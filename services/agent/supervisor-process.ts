@@ -80,7 +80,7 @@ const startSupervisor = (data: string, settings: SupervisorSettings): Started =>
         detached: true,
         stdio: ['ignore', log, log],
         cwd: '/',
-        env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+        env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
       },
     )
     child.once('exit', (code) => Object.assign(started, { exited: true, exitCode: code }))

@@ -2,7 +2,8 @@
  * Watches what running attempts use, because nothing tells it afterwards: the peak of memory, and CPU time where no
  * cgroup counts it. Short attempts are never sampled.
  */
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { type AttemptEnd, sampleTree } from '#process'
 
 const firstAfterMs = 250
@@ -45,18 +46,31 @@ export class UsageWatch {
     return { ...end, usage: { ...end.usage, cpuMs, memoryBytesMax: seen.memoryBytesMax } }
   }
 
+  /** The attempt's cgroup: the leaf of the supervisor's folder in which its first process is. Null when there is none. */
+  #leafOf(pid: number): string | null {
+    if (this.#cgroupRoot === null) return null
+    try {
+      const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1] ?? ''
+      const above = `${basename(this.#cgroupRoot)}/`
+      const at = path.indexOf(above)
+      const [leaf] = at < 0 ? [''] : path.slice(at + above.length).split('/')
+      return leaf ? join(this.#cgroupRoot, leaf) : null
+    } catch {
+      return null
+    }
+  }
+
   async #round(): Promise<void> {
     if (this.#sampling) return
     this.#sampling = true
     try {
       const nowMs = performance.now()
       let looked = 0
-      for (const [attemptId, watched] of this.#watched) {
+      for (const watched of this.#watched.values()) {
         if (watched.nextAtMs > nowMs) continue
         if (++looked > perRoundMax || !this.#timer) break
         watched.nextAtMs = nowMs + everyMs
-        const leaf = this.#cgroupRoot === null ? null : join(this.#cgroupRoot, attemptId)
-        const usage = await sampleTree(watched.pid, leaf)
+        const usage = await sampleTree(watched.pid, this.#leafOf(watched.pid))
         watched.memoryBytesMax = Math.max(watched.memoryBytesMax, usage?.memoryBytes ?? 0)
         watched.cpuMsMax = Math.max(watched.cpuMsMax, usage?.cpuMs ?? 0)
       }

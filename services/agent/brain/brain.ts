@@ -3,7 +3,9 @@
  * last turn and says what to do. The rules that keep a job from being lost or run twice are here:
  *
  * 1. An order counts only in the epoch of the last leader-claimed before it in LOG, and only once.
- * 2. Nothing is acknowledged or published before it is durable in the spool.
+ * 2. Nothing is acknowledged, and no end is published, before it is durable in the spool. Claims and starts go out while
+ *    it syncs: what a crash takes comes again (the order from LOG, which was not told that we have it; the start from
+ *    the supervisor) and is said again, which changes nothing.
  * 3. An attempt starts only after its own `claimed` has come back in LOG with no `revoked` before it.
  * 4. One commit of facts is on its way at a time; what comes meanwhile makes the next.
  * 5. An end is kept, here and by the supervisor, until it has been seen in LOG.
@@ -149,7 +151,9 @@ const publishNext = (turn: Turn): void => {
   turn.records.push({ t: 'facts', id: commit.id, bytes: commit.bytes })
   turn.urgent = true
   brain.inFlight = commit.id
-  turn.deferred.push({ kind: 'publish', id: commit.id, bytes: commit.bytes })
+  const mayComeAgain = commit.events.every(({ type }) => type === 'claimed' || type === 'started')
+  const to = mayComeAgain ? turn.outputs : turn.deferred
+  to.push({ kind: 'publish', id: commit.id, bytes: commit.bytes })
 }
 
 const publish = (turn: Turn, { id, bytes }: OutboxCommit): void => {

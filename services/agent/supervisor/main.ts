@@ -84,7 +84,8 @@ const main = async (): Promise<void> => {
     onIdle: leaveIfDone,
     onTrouble,
   })
-  reporter.waiting = () => supervision.waiting
+  reporter.load = () => supervision.load
+  containment.open(() => supervision.containmentReady())
   const server = new SupervisorServer({
     hello: () => ({
       pid: process.pid,

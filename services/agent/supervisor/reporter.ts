@@ -6,10 +6,11 @@
 import type { SupervisorReport } from '#process'
 import { type Ended, type Journal, type JournalRecord, reportId } from './journal.ts'
 
-/** How late a burst may be: a little when few run, more when others wait behind them and hide it. */
-const burstMs = { quiet: 5, busy: 16 }
-/** So many waiting attempts keep every slot taken for as long as a burst is late. */
-const busyFrom = 8
+/** How late a burst may be, by the attempts that run or wait: not at all for one or two, more when many hide it. */
+const burstsMs = [
+  { from: 12, ms: 16 },
+  { from: 3, ms: 5 },
+]
 /** The journal can't be written (full disk): try again this much later. Nothing is said meanwhile. */
 const retryMs = 1_000
 
@@ -23,8 +24,8 @@ export class Reporter {
   readonly #onQuiet: () => void
   #send: ((reports: readonly SupervisorReport[]) => void) | null = null
   #pending: SupervisorReport[] = []
-  /** How many attempts wait for a slot; set by whoever knows. */
-  waiting: () => number = () => 0
+  /** How many attempts run or wait; set by whoever knows. */
+  load: () => number = () => 0
   #lastFlushMs = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null
   #syncing: readonly SupervisorReport[] | null = null
@@ -103,7 +104,8 @@ export class Reporter {
   }
 
   get #burstMs(): number {
-    return this.waiting() >= busyFrom ? burstMs.busy : burstMs.quiet
+    const load = this.load()
+    return burstsMs.find(({ from }) => load >= from)?.ms ?? 0
   }
 
   #flush(): void {

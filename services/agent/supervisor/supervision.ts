@@ -39,9 +39,14 @@ export class Supervision {
     this.#queue = new RunQueue(deps.capacity)
   }
 
-  /** Attempts in the run queue. */
-  get waiting(): number {
-    return this.#queue.waiting
+  /** Attempts that run or wait. */
+  get load(): number {
+    return this.#running.size + this.#queue.waiting
+  }
+
+  /** The next attempt may be spawned. */
+  containmentReady(): void {
+    this.#fill()
   }
 
   get idle(): boolean {
@@ -104,7 +109,7 @@ export class Supervision {
 
   /** Spawning blocks for most of a millisecond each: between two spawns, exits and messages get their turn. */
   #fill(): void {
-    if (this.#filling) return
+    if (this.#filling || !this.#deps.context.containment.ready) return
     const request = this.#queue.take()
     if (!request) return
     this.#filling = setImmediate(() => {

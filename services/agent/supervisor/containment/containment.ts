@@ -7,6 +7,10 @@ export interface Containment {
   readonly name: 'cgroup-v2' | 'process-group'
   /** Folder of the leaves, for those who sample; null when there is none. */
   readonly cgroupRoot: string | null
+  /** Whether `born` may be called now; when not, `onReady` is called once it may. */
+  readonly ready: boolean
+  /** Before the first `born`, after `endOrphans`. */
+  open(onReady: () => void): void
   /** Runs `spawn` such that what it spawns belongs to the attempt from its first instruction on. */
   born<T>(attemptId: string, spawn: () => T): T
   /**

@@ -21,6 +21,7 @@ type Found = { attemptId: string; pid: number; startTicks: number }
 export class ProcessGroupContainment implements Containment {
   readonly name = 'process-group'
   readonly cgroupRoot = null
+  readonly ready = true
   /** What stands in front of every scratch folder of this supervisor. */
   readonly #scratchPrefix: string
   readonly #bornMs = new Map<string, number>()
@@ -77,6 +78,8 @@ export class ProcessGroupContainment implements Containment {
       await delay(lookAgainMs(look))
     }
   }
+
+  open(): void {}
 
   close(): void {}
 
