@@ -62,8 +62,8 @@ export class RunningAttempt {
     this.#onNoRoom = onNoRoom
   }
 
-  /** Spawns. When `pid` is still 0 afterwards it could not be started; `onEnd` or `onNoRoom` is called in any case. */
-  spawn(): void {
+  /** Spawns (`more`: another one follows at once). When `pid` is still 0 afterwards it could not be started; `onEnd` or `onNoRoom` is called in any case. */
+  spawn(more: boolean): void {
     const { attemptId, command, env, stdin } = this.request
     let files: AttemptFiles
     try {
@@ -75,7 +75,7 @@ export class RunningAttempt {
     const fail = (error: NodeJS.ErrnoException): void =>
       this.#unspawned(explainSpawnFailure(error, command[0]!, cwd, env['PATH'] ?? ''))
     try {
-      const child = this.#context.containment.born(attemptId, () =>
+      const child = this.#context.containment.born(attemptId, more, () =>
         spawn(command[0]!, command.slice(1), {
           cwd,
           env: { ...env, [markName]: attemptId, MILLRACE_SCRATCH: files.scratch },

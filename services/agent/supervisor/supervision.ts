@@ -146,7 +146,7 @@ export class Supervision {
       (text) => done({ kind: 'unstarted', attemptId: id, why: 'no-room', text }),
     )
     this.#running.set(id, attempt)
-    attempt.spawn()
+    attempt.spawn(this.#queue.waiting > 0)
     if (attempt.pid !== 0) reporter.started(id, attempt.pid, attempt.startedAtMs)
   }
 

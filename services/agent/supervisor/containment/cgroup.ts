@@ -69,14 +69,15 @@ export class CgroupContainment implements Containment {
     this.#ahead = this.#enterNext()
   }
 
-  born<T>(attemptId: string, spawn: () => T): T {
+  born<T>(attemptId: string, more: boolean, spawn: () => T): T {
     const leaf = this.#ahead ?? this.#enterNext()
     this.#ahead = null
     this.#leaves.set(attemptId, leaf)
     try {
       return spawn()
     } finally {
-      this.#leave(leaf)
+      if (more) this.#leaveNow(leaf)
+      else this.#leave(leaf)
     }
   }
 
@@ -129,6 +130,16 @@ export class CgroupContainment implements Containment {
     const path = join(this.cgroupRoot, `${process.pid}.${this.#made++}`)
     mkdirSync(path)
     return { leaf: { path, ownBeforeUs: 0, ownAfterUs: null }, procs: openSync(join(path, 'cgroup.procs'), 'w') }
+  }
+
+  /** While one move follows the other each is cheap, and a thread would cost more than it saves. */
+  #leaveNow(leaf: Leaf): void {
+    try {
+      this.#ahead = this.#enterNext()
+    } catch {
+      this.#goHome()
+    }
+    leaf.ownAfterUs = ownCpuUs()
   }
 
   /** Out of a leaf that has an attempt now, into the next one. Off the event loop. */

@@ -11,8 +11,8 @@ export interface Containment {
   readonly ready: boolean
   /** Before the first `born`, after `endOrphans`. */
   open(onReady: () => void): void
-  /** Runs `spawn` such that what it spawns belongs to the attempt from its first instruction on. */
-  born<T>(attemptId: string, spawn: () => T): T
+  /** Runs `spawn` such that what it spawns belongs to the attempt from its first instruction on. `more`: another follows at once. */
+  born<T>(attemptId: string, more: boolean, spawn: () => T): T
   /**
    * Called when the attempt's first process has been reaped (and again until true): whether nothing of the tree lives.
    * Also called, with pid 0, when it could not be spawned. `true` also lets go of what was held for the attempt.

@@ -35,7 +35,7 @@ export class ProcessGroupContainment implements Containment {
     this.#scratchPrefix = `${attemptsFolder}/`
   }
 
-  born<T>(attemptId: string, spawn: () => T): T {
+  born<T>(attemptId: string, _more: boolean, spawn: () => T): T {
     this.#bornMs.set(attemptId, performance.now())
     return spawn()
   }
