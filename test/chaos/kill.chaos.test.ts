@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { startUp, type Up, until } from '../support/up.ts'
+import { until } from '../support/until.ts'
+import { startUp, type Up } from '../support/up.ts'
 
 const jobs = 150
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectBroker } from '#eventlog'
 import { subjectsOf } from '#schemas'
-import { startUp, type Up, until } from '../support/up.ts'
+import { until } from '../support/until.ts'
+import { startUp, type Up } from '../support/up.ts'
 
 let up: Up
 beforeAll(async () => {

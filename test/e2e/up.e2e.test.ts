@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
-import { cliPath, processesOf, startUp, until } from '../support/up.ts'
+import { until } from '../support/until.ts'
+import { cliPath, processesOf, startUp } from '../support/up.ts'
 
 describe('everything on one machine', () => {
   test('runs a job, remembers it after a restart, and leaves no process behind', async () => {

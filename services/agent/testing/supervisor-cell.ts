@@ -2,10 +2,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning, readProcessStat, type Supervisor, type SupervisorEvents } from '#process'
 import type { Resources } from '#schemas'
 import { capacityOf, type Program, type SupervisorCell } from '../../../libs/process/contract.testing.ts'
+import { until as untilTrue } from '../../../test/support/until.ts'
 import { reachSupervisor } from '../supervisor-process.ts'
 
 export type RealCell = SupervisorCell & {
@@ -42,11 +42,7 @@ const shellOf = (program: Program): string => {
 }
 
 export const until = async (holds: () => boolean, limitMs = 60_000): Promise<void> => {
-  const limit = performance.now() + limitMs
-  while (!holds()) {
-    if (performance.now() > limit) throw new Error(`It did not come to hold within ${limitMs} ms.`)
-    await delay(5)
-  }
+  await untilTrue('what the test waits for', holds, limitMs)
 }
 
 export const realCell = async (options: RealCellOptions = {}): Promise<RealCell> => {

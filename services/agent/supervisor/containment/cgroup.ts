@@ -7,26 +7,13 @@
  * for it: the supervisor sits in an empty leaf, spawns, and a thread moves it on into the next leaf.
  * Must never kill a leaf while the supervisor is in it.
  */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmdirSync,
-  write,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmdirSync, write, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { readProcessStat } from '#process'
+import { foldersIn, killLeaf, markOf, pidsIn, readSmall, removeLeaf } from './cgroup-files.ts'
 import { type Containment, lookAgainMs } from './containment.ts'
-import { markName } from './process-group.ts'
 
 const orphanLimitMs = 5_000
-const buffer = Buffer.alloc(4096)
 
 /** A leaf, and the supervisor's own CPU time (user + system, µs) when it came in and when it left. */
 type Leaf = { path: string; ownBeforeUs: number; ownAfterUs: number | null }
@@ -205,102 +192,8 @@ export class CgroupContainment implements Containment {
   }
 }
 
-const readSmall = (path: string): string => {
-  try {
-    const file = openSync(path, 'r')
-    try {
-      return buffer.toString('latin1', 0, readSync(file, buffer))
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return ''
-  }
-}
-
 /** CPU time of this process so far, µs. */
 const ownCpuUs = (): number => {
   const { user, system } = process.cpuUsage()
   return user + system
-}
-
-/** The attempt that a process is marked with; null when that can't be read. */
-const markOf = (pid: number): string | null => {
-  const mark = `${markName}=`
-  const variable = readSmallFile(`/proc/${pid}/environ`)
-    .split('\0')
-    .find((entry) => entry.startsWith(mark))
-  return variable?.slice(mark.length) ?? null
-}
-
-const readSmallFile = (path: string): string => {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-const foldersIn = (path: string): string[] => {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name)
-  } catch {
-    return []
-  }
-}
-
-/** Removing succeeds exactly when no process is in it: one call proves it empty and cleans up. */
-const removeLeaf = (path: string): boolean => {
-  try {
-    rmdirSync(path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
-  }
-  if (!/^populated 0/m.test(readSmall(join(path, 'cgroup.events')))) return false
-  // The job made cgroups of its own inside.
-  for (const child of foldersIn(path)) removeLeaf(join(path, child))
-  try {
-    rmdirSync(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** `cgroup.kill` (Linux 5.14) gets everything, forks and nested groups too. Before that: freeze, kill each, thaw. */
-const killLeaf = (path: string): void => {
-  try {
-    writeFileSync(join(path, 'cgroup.kill'), '1')
-    return
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return
-  }
-  for (const child of foldersIn(path)) killLeaf(join(path, child))
-  writeIfThere(join(path, 'cgroup.freeze'), '1')
-  for (const pid of pidsIn(path)) killSame(path, pid)
-  writeIfThere(join(path, 'cgroup.freeze'), '0')
-}
-
-const pidsIn = (path: string): number[] => readSmall(join(path, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)
-
-/** A frozen process can't leave, so that a pid which is still in the list after its start time was read is the same. */
-const killSame = (path: string, pid: number): void => {
-  const before = readProcessStat(pid)
-  if (!before || !pidsIn(path).includes(pid) || readProcessStat(pid)?.startTicks !== before.startTicks) return
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // Gone already.
-  }
-}
-
-const writeIfThere = (path: string, text: string): void => {
-  try {
-    writeFileSync(path, text)
-  } catch {
-    // An older kernel, or the leaf is gone.
-  }
 }
