@@ -12,7 +12,6 @@ const about: Record<string, string> = {
   help: 'this list',
   'test:unit': 'only the fast tiers: unit and simulation',
   'test:real': 'only the tiers with real servers and processes',
-  dead: 'list unused files, exports and dependencies (knip)',
 }
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
 const names = Object.keys(scripts).filter((name) => !/^(pre|post)/.test(name))
