@@ -86,6 +86,8 @@ export class Tables implements RowSource, RowSink {
   }
   count(state: JobState, change: number): void {
     this.#statements.count.run(state, change)
+    // A state that nobody is in has no row, however the messages were grouped on the way.
+    this.#statements.uncount.run(state)
   }
 }
 
@@ -115,4 +117,5 @@ const prepare = (db: Database.Database) => ({
   count: db.prepare(
     'INSERT INTO state_counts (state, jobs) VALUES (?, ?) ON CONFLICT (state) DO UPDATE SET jobs = jobs + excluded.jobs',
   ),
+  uncount: db.prepare('DELETE FROM state_counts WHERE state = ? AND jobs = 0'),
 })
