@@ -1,6 +1,6 @@
 /**
  * The main function of each service's process: starts it, waits for a signal or a failure, stops it within a bound.
- * Prints one readiness line of JSON on stdout: {"ready":name,"pid":n,…}. Exit codes: 0 stopped, 1 failed, 75 (EX_TEMPFAIL) when it asks to be restarted.
+ * Prints one readiness line of JSON on stdout: {"ready":name,"pid":n,…}. Exit codes: 0 stopped, 1 failed, 5 no server, 75 (EX_TEMPFAIL) when it asks to be restarted.
  */
 import type { Logger } from './logging.ts'
 import { type Service, UserError } from './service.ts'
@@ -47,7 +47,7 @@ export const runService = async (service: Service, log: Logger): Promise<never> 
     // Whoever started this process (`up`) hears why in the same words.
     if (process.connected) process.send?.({ failed: told })
     await service.stop().catch(() => {})
-    process.exit(error instanceof UserError ? error.exitCode : 1)
+    process.exit(exitCodeOf(error, told.code))
   }
   service.failed?.catch((error: unknown) => {
     log.fatal({ err: error }, 'failed')
@@ -55,5 +55,10 @@ export const runService = async (service: Service, log: Logger): Promise<never> 
   })
   return new Promise<never>(() => {})
 }
+
+const noServerCodes: readonly string[] = ['unreachable', 'no-stream', 'no-server']
+
+const exitCodeOf = (error: unknown, code: string): number =>
+  error instanceof UserError ? error.exitCode : noServerCodes.includes(code) ? 5 : 1
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? 'start-failed')
