@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { readProcessStat } from '#process'
 
 export type Pids = Record<string, number>
 export type BenchCell = { nats: string; pids: Pids; stop: () => Promise<void> }
@@ -40,7 +41,6 @@ export const residentMiB = (pid: number): number => {
 
 /** CPU time of a process so far, user and system, ms. */
 export const cpuMs = (pid: number): number => {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
+  const stat = readProcessStat(pid)
+  return stat === null ? 0 : (stat.userTicks + stat.systemTicks) * 10
 }

@@ -5,7 +5,8 @@
 import { Command } from 'commander'
 import { connect, type JobView } from '#client'
 import type { CloudEvent } from '#schemas'
-import { stopSignal, tellFailure, up, upFlags, upOptions } from './up/index.ts'
+import { failureOf, renderFailure } from './failure.ts'
+import { stopSignal, up, upFlags, upOptions } from './up/index.ts'
 
 /** Digits of π by Gibbons' spigot (2006): unbounded, exact, a line at a time. */
 const program = `
@@ -69,5 +70,7 @@ try {
   await running.stop()
   process.exit(flags['once'] === true && (await first).state !== 'succeeded' ? 1 : 0)
 } catch (error) {
-  process.exit(tellFailure(error))
+  const failure = failureOf(error)
+  process.stderr.write(renderFailure(failure, false))
+  process.exit(failure.exitCode)
 }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { isRunning, readProcessStat } from '#process'
 import { until } from '../support/until.ts'
 import { startUp, type Up } from '../support/up.ts'
 
@@ -118,11 +119,4 @@ describe('SIGKILL in the midst of work', () => {
   })
 })
 
-const isAlive = (pid: number): boolean => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z'
-  } catch {
-    return false
-  }
-}
+const isAlive = (pid: number): boolean => isRunning(readProcessStat(pid))

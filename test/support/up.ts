@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
+import { isRunning, readProcessStat } from '#process'
 
 export const cliPath = resolve('dist/services/cli/main.js')
 
@@ -118,8 +119,7 @@ export const processesOf = (folder: string): { pid: number; command: string }[] 
   for (const name of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(name) || Number(name) === process.pid) continue
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      if (stat.slice(stat.lastIndexOf(')') + 2)[0] === 'Z') continue
+      if (!isRunning(readProcessStat(Number(name)))) continue
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
       const environment = readFileSync(`/proc/${name}/environ`, 'utf8')
       if (command.includes(folder) || environment.includes(folder)) found.push({ pid: Number(name), command })

@@ -23,7 +23,6 @@ type Cursor = {
   of: PlacementClass
   job: Job
   rest: Iterator<Job, void>
-  due: Job[]
   rooms: Room[]
   next: number
   nextAhead: number
@@ -31,10 +30,11 @@ type Cursor = {
 
 /** `excluded`: jobs that this pass decides otherwise about (a cancel). `due`: jobs whose back-off is over. */
 export const place = (cluster: Cluster, due: readonly Job[], excluded: ReadonlySet<string>): Placement[] => {
+  if (due.length === 0 && !hasQueued(cluster)) return []
   const rooms = openRooms(cluster)
   if (rooms.length === 0) return []
   const cursors = new IndexedHeap<Cursor>((a, b) => startsBefore(a.job, b.job))
-  for (const cursor of newCursors(cluster, due, rooms)) if (advance(cursor, excluded)) cursors.push(cursor)
+  for (const cursor of newCursors(cluster, due, rooms, excluded)) cursors.push(cursor)
   const placements: Placement[] = []
   while (placements.length < limits.placementsPerPassMax) {
     const cursor = cursors.pop()
@@ -42,9 +42,16 @@ export const place = (cluster: Cluster, due: readonly Job[], excluded: ReadonlyS
     const found = findRoom(cluster, cursor)
     if (!found) continue
     placements.push(take(cursor, found))
-    if (advance(cursor, excluded)) cursors.push(cursor)
+    const job = nextOf(cursor.rest, excluded)
+    if (job) cursors.push(Object.assign(cursor, { job }))
   }
   return placements
+}
+
+/** Most passes of a calm cell have nothing to place: then its hosts need not be looked at. */
+const hasQueued = (cluster: Cluster): boolean => {
+  for (const { jobs } of cluster.classes.values()) if (jobs.size > 0) return true
+  return false
 }
 
 const openRooms = (cluster: Cluster): Room[] => {
@@ -56,7 +63,7 @@ const openRooms = (cluster: Cluster): Room[] => {
   return rooms.sort((a, b) => (a.host.id < b.host.id ? -1 : 1))
 }
 
-const newCursors = (cluster: Cluster, due: readonly Job[], rooms: Room[]): Cursor[] => {
+const newCursors = (cluster: Cluster, due: readonly Job[], rooms: Room[], excluded: ReadonlySet<string>): Cursor[] => {
   const dueByClass = new Map<PlacementClass, Job[]>()
   for (const job of due) {
     const list = dueByClass.get(job.placement)
@@ -70,15 +77,9 @@ const newCursors = (cluster: Cluster, due: readonly Job[], rooms: Room[]): Curso
     if (of.jobs.size === 0 && dueJobs.length === 0) continue
     const own = of.host === null ? rooms : (byHost.get(of.host) ?? [])
     if (own.length === 0) continue
-    cursors.push({
-      of,
-      job: undefined as unknown as Job,
-      rest: merged(of.jobs.inOrder(), dueJobs),
-      due: dueJobs,
-      rooms: own,
-      next: 0,
-      nextAhead: 0,
-    })
+    const rest = merged(of.jobs.inOrder(), dueJobs)
+    const job = nextOf(rest, excluded)
+    if (job) cursors.push({ of, job, rest, rooms: own, next: 0, nextAhead: 0 })
   }
   return cursors
 }
@@ -99,13 +100,9 @@ function* merged(queued: Iterator<Job, void>, due: readonly Job[]): Generator<Jo
   }
 }
 
-const advance = (cursor: Cursor, excluded: ReadonlySet<string>): boolean => {
-  for (let next = cursor.rest.next(); !next.done; next = cursor.rest.next()) {
-    if (excluded.has(next.value.id)) continue
-    cursor.job = next.value
-    return true
-  }
-  return false
+const nextOf = (rest: Iterator<Job, void>, excluded: ReadonlySet<string>): Job | null => {
+  for (let next = rest.next(); !next.done; next = rest.next()) if (!excluded.has(next.value.id)) return next.value
+  return null
 }
 
 type Found = { room: Room; reason: Reason; short: boolean }

@@ -1,6 +1,5 @@
 /** `millrace up`: the command, its flags, and what it prints. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { UserError } from '#runtime'
 import type { Durability, UpOptions } from './options.ts'
 import { up } from './up.ts'
 
@@ -75,11 +74,3 @@ export const upCommand = (): Command =>
       sayOnStderr('stopping')
       await running.stop()
     })
-
-/** For start.ts: a failure in the words that every command uses. */
-export const tellFailure = (error: unknown): number => {
-  const { message, hint, exitCode } =
-    error instanceof UserError ? error : { message: String((error as Error)?.message ?? error), hint: '', exitCode: 1 }
-  process.stderr.write(`millrace: ${message}${message.endsWith('.') ? '' : '.'}${hint ? ` ${hint}` : ''}\n`)
-  return exitCode
-}

@@ -1,4 +1,4 @@
 /** `millrace up`: everything on one machine. */
-export { stopSignal, tellFailure, upCommand, upFlags, upOptions } from './command.ts'
+export { stopSignal, upCommand, upFlags, upOptions } from './command.ts'
 export type { Ready, Running, UpOptions } from './options.ts'
 export { up } from './up.ts'
